@@ -1,0 +1,6 @@
+//! The entries, one file an area.
+
+use super::Cause;
+
+/// Every cause, by area.
+pub const CATALOGUE: &[&[Cause]] = &[];

@@ -1,0 +1,130 @@
+//! Evidence: tool outputs that have been redacted, made safe and shaped, with ids that claims can cite.
+
+mod intake;
+mod quote;
+mod read;
+
+use crate::{object::ObjectRef, tool::Coverage};
+pub use intake::{Intake, IntakeError, Limits};
+use jiff::Timestamp;
+pub use quote::find_quote;
+pub use read::{READ_OUTPUT, ReadOutput, read_output, read_output_declaration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// `E1`, `E2`, … in call order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EvidenceId(pub u32);
+
+impl fmt::Display for EvidenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E{}", self.0)
+    }
+}
+
+/// Not an evidence id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an evidence id; they look like E7")]
+pub struct NotAnId(String);
+
+impl std::str::FromStr for EvidenceId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let trimmed = text.trim().trim_matches(['[', ']']);
+        let digits = trimmed.strip_prefix(['E', 'e']).unwrap_or(trimmed);
+        digits.parse().map(Self).map_err(|_| NotAnId(text.to_owned()))
+    }
+}
+
+impl Serialize for EvidenceId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EvidenceId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for EvidenceId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EvidenceId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^E[0-9]+$"})
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// One tool output, redacted and made safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Its id.
+    pub id: EvidenceId,
+    /// The tool that gave it.
+    pub tool: String,
+    /// The arguments, redacted.
+    pub arguments: Value,
+    /// When, by the investigation's clock.
+    pub at: Timestamp,
+    /// The object it is about.
+    pub subject: Option<ObjectRef>,
+    /// A few words for people.
+    pub summary: String,
+    /// The whole text: redacted, stripped of control characters, not shaped. Quotes are looked up here.
+    pub text: String,
+    /// The typed output, redacted.
+    pub data: Value,
+    /// What was not seen or was cut by the tool.
+    pub coverage: Coverage,
+    /// Secrets replaced in it.
+    pub redactions: u32,
+}
+
+/// Every piece of evidence of one investigation, in call order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    entries: Vec<Evidence>,
+}
+
+impl Ledger {
+    /// The evidence with this id.
+    pub fn get(&self, id: EvidenceId) -> Option<&Evidence> {
+        let index = usize::try_from(id.0).ok()?.checked_sub(1)?;
+        self.entries.get(index)
+    }
+
+    /// All of it, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Evidence> {
+        self.entries.iter()
+    }
+
+    /// How many pieces.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The id that the next piece will have.
+    fn next_id(&self) -> EvidenceId {
+        EvidenceId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX - 1) + 1)
+    }
+
+    fn push(&mut self, evidence: Evidence) {
+        self.entries.push(evidence);
+    }
+}
