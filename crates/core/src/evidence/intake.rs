@@ -53,6 +53,13 @@ impl Intake {
         Ok(redacted.text)
     }
 
+    /// Redacts and sanitises every string of a JSON value that is not evidence: a model's conclusion.
+    pub fn clean_value(&mut self, value: &mut Value) -> Result<(), IntakeError> {
+        sanitize_strings(value);
+        self.redactor.value(value)?;
+        Ok(())
+    }
+
     /// Takes an output in: it becomes evidence, whole, and the model is given the shaped text that is returned.
     pub fn admit(
         &mut self,
@@ -70,6 +77,7 @@ impl Intake {
             text.text.truncate(kept);
         }
         let mut data = output.data;
+        sanitize_strings(&mut data);
         let replaced = self.redactor.value(&mut data)?;
         let mut arguments = arguments.clone();
         self.redactor.value(&mut arguments)?;
@@ -123,5 +131,16 @@ impl Intake {
             out.push_str(&format!("\n[cut: {line}]"));
         }
         out
+    }
+}
+
+/// Sanitises every string in a value. Keys are left: they come from our own types and from object keys, which the
+/// API server restricts.
+fn sanitize_strings(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = sanitize(text),
+        Value::Array(items) => items.iter_mut().for_each(sanitize_strings),
+        Value::Object(map) => map.values_mut().for_each(sanitize_strings),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -104,6 +104,14 @@ impl Ledger {
         self.entries.get(index)
     }
 
+    /// Where a quote stands: first-hand evidence before a detector's digest, older before newer.
+    pub fn cite(&self, quote: &str) -> Option<EvidenceId> {
+        let digest = |evidence: &&Evidence| evidence.data.get("findings").is_some();
+        let stands = |evidence: &&Evidence| find_quote(&evidence.text, quote);
+        let first_hand = self.entries.iter().filter(|evidence| !digest(evidence)).find(stands);
+        first_hand.or_else(|| self.entries.iter().filter(digest).find(stands)).map(|evidence| evidence.id)
+    }
+
     /// All of it, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Evidence> {
         self.entries.iter()
