@@ -1,1 +1,32 @@
-//! stub
+//! The only door to a kube-apiserver.
+//!
+//! ```text
+//! tools, snapshot, probe
+//!        |
+//!    Cluster: discovery cache, lists page by page, one object, logs; every object sealed
+//!        |
+//!      Api: pace -> timeout -> retries of reads -> size caps -> failures named
+//!        |
+//!    kube::Client
+//!        |
+//!     Guard: GET, HEAD and self-reviews only (invariant 1)
+//!        |
+//!    transport: TLS and credentials of the kubeconfig, or a service in this process (replay)
+//! ```
+
+mod api;
+mod cluster;
+mod connect;
+mod discovery;
+mod error;
+pub mod guard;
+mod list;
+mod object;
+mod query;
+mod seal;
+
+pub use api::Traffic;
+pub use cluster::Cluster;
+pub use connect::{ConnectOptions, InCluster};
+pub use error::ClusterError;
+pub use seal::Sealer;
