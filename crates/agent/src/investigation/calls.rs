@@ -35,7 +35,10 @@ impl Investigation {
         if call.name == READ_OUTPUT {
             return self.read_on(arguments, intake);
         }
-        let key = format!("{} {}", call.name, canonical(&arguments));
+        // Keyed by the redacted arguments: keys are stored, and equal secrets have equal pseudonyms.
+        let mut redacted = arguments.clone();
+        intake.clean_value(&mut redacted)?;
+        let key = format!("{} {}", call.name, canonical(&redacted));
         if let Some(before) = self.made.get(&key) {
             self.reminders.repeated += 1;
             let text = match before {
@@ -111,6 +114,24 @@ impl Investigation {
     ) -> EventKind {
         EventKind::ToolFinished { call_id: call_id.to_owned(), tool: tool.to_owned(), evidence, outcome: outcome.into(), summary }
     }
+}
+
+/// The calls as they enter the conversation: redacted, for a model may repeat a secret that it was told elsewhere.
+/// What is run is what the model wrote.
+pub(super) fn clean(calls: &[ToolCall], intake: &mut Intake) -> Result<Vec<ToolCall>, StepError> {
+    calls
+        .iter()
+        .map(|call| {
+            let arguments = match serde_json::from_str::<Value>(&call.arguments) {
+                Ok(mut value) => {
+                    intake.clean_value(&mut value)?;
+                    value.to_string()
+                }
+                Err(_) => intake.clean(&call.arguments)?,
+            };
+            Ok(ToolCall { id: call.id.clone(), name: intake.clean(&call.name)?, arguments })
+        })
+        .collect()
 }
 
 fn answered(text: String, evidence: Option<EvidenceId>, outcome: CallOutcome) -> Fate {

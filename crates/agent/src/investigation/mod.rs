@@ -292,7 +292,8 @@ impl Investigation {
         if reply.calls.is_empty() {
             return self.text_only(&reply, last, prompts, intake);
         }
-        self.say(Message::Assistant { text: reply.text.clone(), calls: reply.calls.clone() });
+        let said = Message::Assistant { text: intake.clean(&reply.text)?, calls: calls::clean(&reply.calls, intake)? };
+        self.say(said);
         if let Some(place) = reply.calls.iter().position(|call| call.name == CONCLUDE) {
             return self.concluded(&reply.calls, place, last, prompts, intake);
         }
