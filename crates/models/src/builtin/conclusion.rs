@@ -1,0 +1,115 @@
+//! The conclusion from the findings, with quotes from where they stand.
+
+use super::scope::Scope;
+use super::{DIAGNOSE, OVERVIEW, newest};
+use serde_json::{Value, json};
+use stethoscope_core::finding::{Finding, Severity};
+use stethoscope_core::model::ModelRequest;
+
+/// Confidence from which a finding is called the root cause.
+const ENOUGH: f64 = 0.5;
+/// Hypotheses named.
+const MOST: usize = 5;
+
+/// A line for the person who watches: what is suspected, before it is proved.
+pub(super) fn hypotheses_in_words(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "No detector fires; looking at recent changes and warnings.\n".to_owned();
+    }
+    let lines: Vec<String> = findings
+        .iter()
+        .take(3)
+        .zip(1..)
+        .map(|(finding, rank)| format!("{rank}. `{}` on {}: {}", finding.cause, finding.subject, finding.statement))
+        .collect();
+    format!("Hypotheses, to be proved or refuted:\n\n{}\n", lines.join("\n"))
+}
+
+/// Arguments of `conclude`.
+pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: &Scope) -> Value {
+    let Some(digest) = newest(request, DIAGNOSE) else {
+        return json!({
+            "verdict": "inconclusive",
+            "summary": "The cluster could not be diagnosed: the detectors had nothing to read. `stethoscope doctor` says what is missing.",
+            "hypotheses": []
+        });
+    };
+    let hypotheses: Vec<Value> = findings.iter().take(MOST).map(|finding| hypothesis(request, finding)).collect();
+    let relevant = findings.iter().find(|finding| finding.severity >= Severity::Medium);
+    match relevant.or(findings.first()) {
+        Some(best) if best.severity >= Severity::Medium && best.confidence >= ENOUGH => json!({
+            "verdict": "root_cause_found",
+            "summary": summary(best),
+            "hypotheses": hypotheses,
+            "impact": impact(best),
+        }),
+        Some(best) if best.severity >= Severity::Medium => json!({
+            "verdict": "inconclusive",
+            "summary": format!("Not decided. The best candidate is {}: {}", best.subject, sentence(&best.statement)),
+            "hypotheses": hypotheses,
+        }),
+        _ if !digest.coverage.missing.is_empty() => json!({
+            "verdict": "inconclusive",
+            "summary": format!("Nothing wrong was seen, but not everything could be read: {}.", digest.coverage.missing.join("; ")),
+            "hypotheses": hypotheses,
+        }),
+        _ => json!({
+            "verdict": "no_issue",
+            "summary": format!("{} Every detector ran and found nothing that would explain trouble.", scope.in_words().replace("Looking", "Looked")),
+            "hypotheses": hypotheses,
+            "ruled_out": healthy(request),
+        }),
+    }
+}
+
+fn hypothesis(request: &ModelRequest<'_>, finding: &Finding) -> Value {
+    let evidence: Vec<Value> = finding
+        .proofs
+        .iter()
+        .filter_map(|proof| Some(json!({"id": request.evidence.cite(&proof.quote)?, "quote": proof.quote})))
+        .collect();
+    json!({
+        "cause": finding.cause,
+        "subject": finding.subject,
+        "statement": finding.statement,
+        "confidence": finding.confidence,
+        "chain": finding.chain,
+        "evidence": evidence,
+    })
+}
+
+fn summary(finding: &Finding) -> String {
+    let explanation = finding.cause.describe().map(|cause| format!(" {}", cause.explanation)).unwrap_or_default();
+    format!("{} {}.{explanation}", sentence(&finding.statement), format_args!("The object to mend is {}", finding.subject))
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let head: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let text = format!("{head}{}", letters.as_str());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}
+
+fn impact(finding: &Finding) -> Value {
+    const NAMED: usize = 6;
+    if finding.affected.is_empty() {
+        return Value::Null;
+    }
+    let names: Vec<String> = finding.affected.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = finding.affected.len().saturating_sub(NAMED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    json!(format!("{}{rest}", names.join(", ")))
+}
+
+/// What shows that nothing is wrong: the first lines of the digest and of the overview.
+fn healthy(request: &ModelRequest<'_>) -> Value {
+    let quotes: Vec<Value> = [DIAGNOSE, OVERVIEW]
+        .iter()
+        .filter_map(|tool| {
+            let evidence = newest(request, tool)?;
+            let line = evidence.text.lines().map(str::trim).find(|line| line.len() >= 12)?;
+            Some(json!({"id": evidence.id, "quote": line}))
+        })
+        .collect();
+    json!([{"cause": "any", "why": "no detector found a cause", "evidence": quotes}])
+}

@@ -1,0 +1,232 @@
+//! Flags and arguments, declared once; help comes from here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Read-only troubleshooting for Kubernetes: ask why, get a root cause with checked evidence.
+#[derive(Debug, Parser)]
+#[command(name = "stethoscope", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  stethoscope ask \"why is checkout failing?\" -n shop
+  stethoscope ask --incident incident.tar.gz
+  echo \"$ALERT_TEXT\" | stethoscope ask --output json -
+  stethoscope scan -n shop --fail-on high
+  stethoscope doctor
+
+Exit codes: 0 answered, 1 failure, 2 usage, 3 inconclusive, 4 limit hit, 5 unreachable,
+6 authentication, 7 denied by policy, 10 findings (--fail-on), 130 interrupted.";
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Read a recorded incident (directory, .tar.gz, .tar.zst) instead of a live cluster
+    #[arg(long, global = true, value_name = "BUNDLE", env = "STETHOSCOPE_INCIDENT")]
+    pub(crate) incident: Option<PathBuf>,
+    /// Kubeconfig context to use
+    #[arg(long, global = true, value_name = "NAME", env = "STETHOSCOPE_CONTEXT")]
+    pub(crate) context: Option<String>,
+    /// Kubeconfig file to use
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Namespace to look at first
+    #[arg(long, short, global = true, value_name = "NAME", env = "STETHOSCOPE_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Configuration file, instead of stethoscope.toml here and in the XDG configuration directory
+    #[arg(long, global = true, value_name = "FILE", env = "STETHOSCOPE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// When to colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+    /// No progress on stderr
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Log to stderr; repeat for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Format of the log
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "STETHOSCOPE_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a question about a cluster, get a checked answer
+    Ask(Ask),
+    /// Run the detectors only, without a question or a model
+    Scan(Scan),
+    /// List the tools, or call one by hand
+    #[command(subcommand)]
+    Tools(Tools),
+    /// Serve a recorded incident as a Kubernetes API
+    Replay(Replay),
+    /// Show what is reachable, permitted and missing, and how to mend it
+    Doctor(Doctor),
+}
+
+/// Arguments of `ask`.
+#[derive(Args, Debug)]
+pub(crate) struct Ask {
+    /// The question; `-` reads it from stdin; without one, an incident's own question is asked
+    pub(crate) question: Vec<String>,
+    /// Model to use: `builtin` (rules, no network) or a name that the endpoint knows
+    #[arg(long, short, value_name = "NAME", env = "STETHOSCOPE_MODEL")]
+    pub(crate) model: Option<String>,
+    /// OpenAI-compatible endpoint
+    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL")]
+    pub(crate) base_url: Option<String>,
+    /// Output format; progress always goes to stderr
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: AnswerFormat,
+    /// Exchanges with the model at most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_turns: Option<u32>,
+    /// Tool calls at most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_steps: Option<u32>,
+    /// Tokens, in and out, at most
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u64>,
+    /// US dollars at most; needs the model's price in the configuration
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<f64>,
+    /// Seconds at most
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    /// Write the whole investigation (redacted) as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+}
+
+/// Output of `ask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnswerFormat {
+    /// For people.
+    Text,
+    /// answer.v1, one document.
+    Json,
+    /// Every event, one a line.
+    Jsonl,
+    /// Markdown.
+    Markdown,
+}
+
+/// Arguments of `scan`.
+#[derive(Args, Debug)]
+pub(crate) struct Scan {
+    /// Scan every namespace (the default without -n)
+    #[arg(long, short = 'A', conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+    /// Exit with 10 when a finding is at least this severe
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<SeverityFlag>,
+    /// Output format
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: ScanFormat,
+}
+
+/// Severity on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SeverityFlag {
+    /// Worth knowing.
+    Info,
+    /// May suffer later.
+    Low,
+    /// Degraded.
+    Medium,
+    /// A workload does not do its job.
+    High,
+    /// Many workloads, or the cluster itself.
+    Critical,
+}
+
+/// Output of `scan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// A table.
+    Table,
+    /// JSON.
+    Json,
+}
+
+/// `tools list` and `tools call`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tools {
+    /// List the tools with what they need
+    List {
+        /// Output format
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        output: ToolFormat,
+    },
+    /// Call one tool by hand, on the same path as the agent
+    Call {
+        /// Tool name
+        name: String,
+        /// Arguments, a JSON object
+        #[arg(long, value_name = "JSON", default_value = "{}")]
+        args: String,
+        /// Output format
+        #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+        output: ToolFormat,
+    },
+}
+
+/// Output of `tools` and `doctor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ToolFormat {
+    /// For people.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The incident (directory, .tar.gz, .tar.zst)
+    pub(crate) bundle: PathBuf,
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Where to write the kubeconfig, instead of a temporary file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_kubeconfig: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Output format
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: ToolFormat,
+}

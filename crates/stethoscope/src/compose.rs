@@ -1,0 +1,224 @@
+//! The one place that names concrete backends: flags and configuration in, a cluster, tools and a model out.
+
+use crate::cli::{Ask, Global};
+use crate::config::{Config, environment};
+use crate::exit::{Code, Failure};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use stethoscope_agent::{PROMPT_NAMES, Prompts};
+use stethoscope_cluster::{Cluster, ClusterError, ConnectOptions};
+use stethoscope_core::clock::{Clock, FixedClock};
+use stethoscope_core::evidence::{Intake, Limits};
+use stethoscope_core::model::{Model, Price};
+use stethoscope_core::redact::{Redactor, Sealer};
+use stethoscope_core::text::Fence;
+use stethoscope_core::tool::Registry;
+use stethoscope_incidents::replay::Replay;
+use stethoscope_incidents::{Bundle, BundleError, OpenLimits};
+use stethoscope_models::builtin::{BUILTIN, Builtin};
+use stethoscope_models::{ApiKey, OpenAi, OpenAiConfig};
+
+/// The endpoint when none is named but a key is set.
+const OPENAI: &str = "https://api.openai.com/v1";
+
+/// What is listened to: a live cluster or a recorded one.
+pub(crate) struct Source {
+    pub(crate) cluster: Cluster,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Context or incident, for the scope line.
+    pub(crate) name: Option<String>,
+    /// Namespace of `-n`, of the configuration or of the incident.
+    pub(crate) namespace: Option<String>,
+    /// The incident's own question.
+    pub(crate) question: Option<String>,
+    /// Id of an investigation: the incident's name, so that replays are identical; else a fresh one.
+    pub(crate) id: String,
+    sealer: Sealer,
+    marker: String,
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Opens what the flags name.
+pub(crate) async fn source(global: &Global, config: &Config) -> Result<Source, Failure> {
+    match &global.incident {
+        Some(path) => recorded(path, global, config),
+        None => live(global, config).await,
+    }
+}
+
+/// Reads a bundle.
+pub(crate) fn open(path: &Path) -> Result<Bundle, Failure> {
+    Bundle::open(path, &OpenLimits::default()).map_err(|error| bundle_failure(path, &error))
+}
+
+fn bundle_failure(path: &Path, error: &BundleError) -> Failure {
+    let failure = Failure::new(Code::Unreachable, format!("cannot read the incident {}: {error}", path.display()));
+    failure.hint("a bundle is a directory, .tar.gz or .tar.zst with incident.yaml and cluster-resources/; support bundles, must-gathers and cluster-info dumps work too")
+}
+
+fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Failure> {
+    if global.context.is_some() || global.kubeconfig.is_some() {
+        return Err(Failure::usage("--incident reads a recording; it cannot be used with --context or --kubeconfig"));
+    }
+    let bundle = Arc::new(open(path)?);
+    for problem in bundle.problems() {
+        tracing::warn!(problem, "part of the incident cannot be read");
+    }
+    let incident = bundle.incident().clone();
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock(incident.captured_at));
+    // A replay is byte-identical, so nothing in it is drawn by chance. The marker is no secret here: the fence breaks
+    // up any text that holds it.
+    let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
+    let sealer = Sealer::new(key(seed));
+    let namespace = global.namespace.clone().or_else(|| config.cluster.namespace.clone()).or_else(|| incident.namespace.clone());
+    let default_namespace = namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let router = Replay::new(bundle).router();
+    let cluster = Cluster::over_service(router, default_namespace, sealer.clone(), clock.clone());
+    Ok(Source {
+        cluster,
+        clock,
+        name: Some(incident.name.clone()),
+        namespace,
+        question: incident.question,
+        id: incident.name,
+        sealer,
+        marker: format!("data-{seed:016x}"),
+    })
+}
+
+async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
+    let defaults = ConnectOptions::default();
+    let context = global.context.clone().or_else(|| config.cluster.context.clone());
+    let options = ConnectOptions {
+        kubeconfig: global.kubeconfig.clone().or_else(|| environment("KUBECONFIG").map(Into::into)),
+        context: context.clone(),
+        request_timeout: config.cluster.timeout_seconds.map_or(defaults.request_timeout, Duration::from_secs),
+        qps: config.cluster.qps.unwrap_or(defaults.qps),
+        burst: config.cluster.burst.unwrap_or(defaults.burst),
+        ..defaults
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sealer = Sealer::new(random_key());
+    let cluster = Cluster::connect(options, sealer.clone(), clock.clone()).await.map_err(|error| cluster_failure(&error))?;
+    let id = uuid::Uuid::now_v7().to_string();
+    let marker = format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0);
+    let namespace = global.namespace.clone().or_else(|| config.cluster.namespace.clone());
+    Ok(Source { cluster, clock, name: context, namespace, question: None, id, sealer, marker })
+}
+
+/// A failure of the cluster with its exit code.
+pub(crate) fn cluster_failure(error: &ClusterError) -> Failure {
+    let code = match error {
+        ClusterError::Kubeconfig { .. } => Code::Usage,
+        ClusterError::Authentication { .. } => Code::Authentication,
+        ClusterError::Denied(_) => Code::Denied,
+        ClusterError::Unreachable { .. } | ClusterError::Timeout { .. } | ClusterError::Server { .. } => Code::Unreachable,
+        _ => Code::Failure,
+    };
+    Failure::new(code, error.to_string()).hint("`stethoscope doctor` shows what is reachable; `--incident BUNDLE` needs no cluster")
+}
+
+impl Source {
+    /// Every tool.
+    pub(crate) fn registry(&self) -> Result<Registry, Failure> {
+        let mut registry = Registry::default();
+        for tool in stethoscope_cluster::tools(&self.cluster) {
+            registry.add(tool).map_err(|error| Failure::new(Code::Failure, error.to_string()))?;
+        }
+        Ok(registry)
+    }
+
+    /// The choke point for outputs.
+    pub(crate) fn intake(&self) -> Intake {
+        Intake::new(Redactor::new(self.sealer.clone()), Fence::new(self.marker.clone()), Limits::default())
+    }
+}
+
+/// The prompts, with the overrides of the configured directory.
+pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
+    let mut overrides = BTreeMap::new();
+    if let Some(directory) = &config.prompts {
+        if !directory.is_dir() {
+            return Err(Failure::usage(format!("the prompts directory {} does not exist", directory.display())));
+        }
+        for name in PROMPT_NAMES {
+            let path = directory.join(format!("{name}.md.tera"));
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    overrides.insert(name.to_owned(), text);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Failure::usage(format!("cannot read the prompt {}: {error}", path.display()))),
+            }
+        }
+    }
+    Prompts::with_overrides(&overrides).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The model that decides, and a remark for the person if the choice may surprise.
+pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Box<dyn Model>, Option<&'static str>), Failure> {
+    let key_name = config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
+    let api_key = environment(key_name);
+    let base_url = ask.base_url.clone().filter(|url| !url.is_empty()).or_else(|| config.model.base_url.clone());
+    let name = ask.model.clone().or_else(|| config.model.name.clone());
+    let Some(name) = name.filter(|name| name != BUILTIN) else {
+        // A key that lies around for other programs is no permission to send a cluster's data away.
+        let surprising = ask.model.is_none() && config.model.name.is_none() && (api_key.is_some() || base_url.is_some());
+        let remark = "an endpoint or key is set but no model is named; using builtin (--model NAME uses the endpoint)";
+        return Ok((Box::new(Builtin), surprising.then_some(remark)));
+    };
+    if api_key.is_none() && base_url.is_none() {
+        return Err(Failure::new(Code::Authentication, format!("the model {name} needs {key_name} or an endpoint that asks for no key"))
+            .hint("set the key, or --base-url, or use --model builtin, which needs neither"));
+    }
+    let price = match (config.model.price_input, config.model.price_output) {
+        (Some(input), Some(output)) => Some(Price { input, output }),
+        _ => None,
+    };
+    if ask.max_cost.or(config.limits.cost).is_some() && price.is_none() {
+        return Err(Failure::usage("a limit on cost needs the model's price")
+            .hint("set price_input and price_output (US dollars per million tokens) under [model] in stethoscope.toml"));
+    }
+    let settings = OpenAiConfig {
+        api_key: api_key.as_deref().and_then(ApiKey::new),
+        price,
+        temperature: config.model.temperature,
+        context_window: config.model.context_window,
+        ..OpenAiConfig::new(base_url.as_deref().unwrap_or(OPENAI), name)
+    };
+    let jitter = uuid::Uuid::new_v4().as_u64_pair().0;
+    let model = OpenAi::new(settings, jitter).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok((Box::new(model), None))
+}
+
+/// FNV-1a, 64 bits: a number from a text, the same on every machine.
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn key(seed: u64) -> [u8; 32] {
+    let mut key = [0; 32];
+    for (place, chunk) in (0u64..).zip(key.chunks_mut(8)) {
+        chunk.copy_from_slice(&seed.rotate_left(13).wrapping_add(place).to_le_bytes());
+    }
+    key
+}
+
+fn random_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    for half in key.chunks_mut(16) {
+        half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    }
+    key
+}
