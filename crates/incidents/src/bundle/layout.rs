@@ -39,12 +39,15 @@ pub(super) enum Role {
     Ignored,
 }
 
+/// Whether the path from some directory on shows a layout.
+type Marker<'a> = dyn Fn(&[&str]) -> bool + 'a;
+
 /// A must-gather keeps each image's output two directories down.
 const DEEPEST_ROOT: usize = 3;
 
 /// Finds the layout and the directories that it starts in, each ending in `/` or empty.
 pub(super) fn detect(files: &Files) -> Option<(Layout, Vec<String>)> {
-    let roots = |is_marker: &dyn Fn(&[&str]) -> bool| -> Vec<String> {
+    let roots = |is_marker: &Marker<'_>| -> Vec<String> {
         let mut found = std::collections::BTreeSet::new();
         for path in files.keys() {
             let parts: Vec<&str> = path.split('/').collect();
@@ -60,12 +63,10 @@ pub(super) fn detect(files: &Files) -> Option<(Layout, Vec<String>)> {
         let shallowest = found.iter().map(|root| root.matches('/').count()).min().unwrap_or(0);
         found.into_iter().filter(|root| root.matches('/').count() == shallowest).collect()
     };
-    let layouts: [(Layout, &dyn Fn(&[&str]) -> bool); 4] = [
+    let layouts: [(Layout, &Marker<'_>); 4] = [
         (Layout::Stethoscope, &|parts| matches!(parts, ["incident.yaml"])),
         (Layout::Troubleshoot, &|parts| matches!(parts, ["cluster-resources", _, ..])),
-        (Layout::MustGather, &|parts| {
-            matches!(parts, ["cluster-scoped-resources", _, _, ..] | ["namespaces", _, _, ..])
-        }),
+        (Layout::MustGather, &|parts| matches!(parts, ["cluster-scoped-resources" | "namespaces", _, _, ..])),
         (Layout::ClusterInfoDump, &|parts| {
             matches!(parts, ["nodes.json" | "nodes.yaml"] | [_, "pods.json" | "pods.yaml"])
         }),
@@ -135,7 +136,7 @@ fn must_gather(parts: &[&str]) -> Role {
             "previous.log" => log(namespace, pod, container, Run::Previous),
             _ => Role::Ignored,
         },
-        ["namespaces", ..] | ["cluster-scoped-resources", ..] => {
+        ["namespaces" | "cluster-scoped-resources", ..] => {
             objects_if_data(parts.last().copied().unwrap_or_default())
         }
         _ => Role::Ignored,

@@ -23,7 +23,7 @@ use incident::Manifest;
 use layout::Role;
 use objects::Collector;
 use source::{Files, Source};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -255,7 +255,7 @@ impl Parts {
                 }
             }
             Role::NodeLog { node, unit } => {
-                self.node_logs.entry(node).or_insert_with(BTreeMap::new).insert(unit, content.clone());
+                self.node_logs.entry(node).or_default().insert(unit, content.clone());
             }
             Role::Metrics => self.metrics = Some(content.clone()),
             Role::Alerts => self.alerts = Some(content.clone()),
@@ -271,8 +271,8 @@ impl Parts {
 
     /// Keeps each object once, the first recording of it, in order.
     fn deduplicate(&mut self) {
-        let mut seen: HashMap<_, ()> = HashMap::with_capacity(self.objects.len());
-        self.objects.retain(|object| seen.insert(object.key(), ()).is_none());
+        let mut seen = HashSet::with_capacity(self.objects.len());
+        self.objects.retain(|object| seen.insert(object.key()));
         self.objects.sort_by(|a, b| {
             (&a.group, &a.kind, &a.namespace, &a.name).cmp(&(&b.group, &b.kind, &b.namespace, &b.name))
         });

@@ -96,7 +96,7 @@ impl Collector<'_> {
             match self.json_documents(text, assumed) {
                 Ok(()) => return,
                 // `{a: b}` is flow-style YAML; a .json file is JSON only.
-                Err(error) if self.file.ends_with(".json") => {
+                Err(error) if self.is_json() => {
                     self.problem(&format!("invalid JSON: {error}"));
                     return;
                 }
@@ -121,6 +121,10 @@ impl Collector<'_> {
             }
             Err(error) => self.problem(&format!("invalid YAML: {error}")),
         }
+    }
+
+    fn is_json(&self) -> bool {
+        self.file.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "json")
     }
 
     fn problem(&mut self, what: &str) {
@@ -167,7 +171,9 @@ impl Collector<'_> {
                 Some("List") | None => assumed.clone(),
                 Some(list) => Assumed { api_version, kind: list.strip_suffix("List").map(str::to_owned) },
             };
-            items.into_iter().for_each(|item| self.document(item, &assumed, depth + 1));
+            for item in items {
+                self.document(item, &assumed, depth + 1);
+            }
             return;
         }
         if is_list && kind.is_some() && head.metadata.is_none_or(|m| !m.get().contains("\"name\"")) {
@@ -245,12 +251,11 @@ fn with_type(text: &str, (has_version, has_kind): (bool, bool), api_version: &st
     // An object with a name is never empty, so the comma always has a successor.
     out.push_str(body.get(1..).unwrap_or("}"));
     // An empty `"kind":""` of the item itself would follow ours and win in most parsers.
-    if body.contains("\"kind\":\"\"") || body.contains("\"apiVersion\":\"\"") {
-        if let Ok(Value::Object(mut map)) = serde_json::from_str::<Value>(&out) {
-            map.insert("apiVersion".to_owned(), Value::from(api_version));
-            map.insert("kind".to_owned(), Value::from(kind));
-            return Bytes::from(Value::Object(map).to_string());
-        }
+    let hidden = body.contains("\"kind\":\"\"") || body.contains("\"apiVersion\":\"\"");
+    if hidden && let Ok(Value::Object(mut map)) = serde_json::from_str::<Value>(&out) {
+        map.insert("apiVersion".to_owned(), Value::from(api_version));
+        map.insert("kind".to_owned(), Value::from(kind));
+        return Bytes::from(Value::Object(map).to_string());
     }
     Bytes::from(out)
 }

@@ -4,6 +4,7 @@
 //! from the bundle; self reviews are answered from its `access.yaml`; every other write is 405.
 
 mod discovery;
+mod events;
 mod kubeconfig;
 mod logs;
 mod node_logs;

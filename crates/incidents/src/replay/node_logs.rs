@@ -30,8 +30,9 @@ pub(super) fn read(store: &Store, nodes: &Resource, node: &str, rest: &[&str], r
         _ => return Err(Failure::unknown_resource()),
     }
     if wanted.is_empty() {
-        let names: String =
+        let names: Vec<String> =
             logs.keys().map(|unit| format!("<a href=\"{unit}.log\">{unit}.log</a>\n")).collect();
+        let names = names.concat();
         let page = format!(
             "<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n{names}</pre>\n"
         );

@@ -112,7 +112,8 @@ impl Token {
     fn encode(&self) -> String {
         let (namespace, name) = &self.after;
         let text = json!([self.version, self.pages, namespace, name]).to_string();
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
+        text.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {

@@ -122,7 +122,9 @@ fn merge(schema: &mut Value, value: &Value, depth: usize) {
         }
         Value::Array(items) => {
             let of = schema.entry("items").or_insert_with(|| json!({}));
-            items.iter().for_each(|item| merge(of, item, depth + 1));
+            for item in items {
+                merge(of, item, depth + 1);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -133,10 +135,10 @@ fn wrap_references(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.values_mut().for_each(wrap_references);
-            if map.len() > 1 {
-                if let Some(reference) = map.remove("$ref") {
-                    map.insert("allOf".to_owned(), json!([{"$ref": reference}]));
-                }
+            if map.len() > 1
+                && let Some(reference) = map.remove("$ref")
+            {
+                map.insert("allOf".to_owned(), json!([{"$ref": reference}]));
             }
         }
         Value::Array(items) => items.iter_mut().for_each(wrap_references),

@@ -131,7 +131,7 @@ fn negotiate(accept: &str) -> (Shape, DiscoveryShape) {
         match form {
             "Table" => shape = shape.or(Some(Shape::Table(meta))),
             "PartialObjectMetadata" | "PartialObjectMetadataList" => {
-                shape = shape.or(Some(Shape::Metadata(meta)))
+                shape = shape.or(Some(Shape::Metadata(meta)));
             }
             "APIGroupDiscoveryList" => {
                 let version = if version == "v2beta1" { "v2beta1" } else { "v2" };

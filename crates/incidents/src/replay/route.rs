@@ -170,16 +170,12 @@ impl<'a> Target<'a> {
 
 async fn write(store: &Store, request: &Request, body: Body) -> Answer {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    if request.method == Method::POST {
-        if let ["apis", group @ ("authorization.k8s.io" | "authentication.k8s.io"), "v1", resource] =
-            path.as_slice()
-        {
-            if let Some(review) = review::Kind::of(group, resource) {
-                let body = axum::body::to_bytes(body, BODY_LIMIT).await;
-                let body = body.map_err(|_| Failure::too_large(BODY_LIMIT))?;
-                return review.answer(store, &body);
-            }
-        }
+    if let (&Method::POST, ["apis", group, "v1", resource]) = (&request.method, path.as_slice())
+        && let Some(review) = review::Kind::of(group, resource)
+    {
+        let body = axum::body::to_bytes(body, BODY_LIMIT).await;
+        let body = body.map_err(|_| Failure::too_large(BODY_LIMIT))?;
+        return review.answer(store, &body);
     }
     let verb = match request.method {
         Method::POST => "create",
@@ -193,9 +189,8 @@ async fn write(store: &Store, request: &Request, body: Body) -> Answer {
 
 /// The plural in a path, for the message of a refused write.
 fn resource_word<'a>(path: &[&'a str]) -> &'a str {
-    let rest = match path {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return path.first().copied().unwrap_or("/"),
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = path else {
+        return path.first().copied().unwrap_or("/");
     };
     match rest {
         ["namespaces", _, plural, ..] | [plural, ..] => plural,

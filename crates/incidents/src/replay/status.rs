@@ -10,7 +10,10 @@ pub(crate) const USER: &str = "system:serviceaccount:stethoscope:stethoscope";
 
 /// A request that is not answered with what it asked for.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Refused>);
+
+#[derive(Debug)]
+struct Refused {
     code: StatusCode,
     reason: &'static str,
     message: String,
@@ -20,7 +23,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: json!({}), metadata: json!({}) }
+        Self(Box::new(Refused {
+            code,
+            reason,
+            message: message.into(),
+            details: json!({}),
+            metadata: json!({}),
+        }))
     }
 
     /// What client-go turns into "the server doesn't have a resource type".
@@ -31,7 +40,7 @@ impl Failure {
     pub(crate) fn not_found(kind: &ResourceType, name: &str) -> Self {
         let mut failure =
             Self::new(StatusCode::NOT_FOUND, "NotFound", format!("{} {name:?} not found", kind.qualified()));
-        failure.details = named(kind, name);
+        failure.0.details = named(kind, name);
         failure
     }
 
@@ -63,7 +72,7 @@ impl Failure {
             kind.group
         );
         let mut failure = Self::new(StatusCode::FORBIDDEN, "Forbidden", message);
-        failure.details = named(kind, name.unwrap_or_default());
+        failure.0.details = named(kind, name.unwrap_or_default());
         failure
     }
 
@@ -82,7 +91,7 @@ impl Failure {
             that were created, modified, or deleted between the time the first chunk was returned and now may show \
             up in the list.";
         let mut failure = Self::new(StatusCode::GONE, "Expired", message);
-        failure.metadata = json!({"continue": next});
+        failure.0.metadata = json!({"continue": next});
         failure
     }
 
@@ -107,13 +116,13 @@ impl IntoResponse for Failure {
         let body = json!({
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": self.metadata,
+            "metadata": self.0.metadata,
             "status": "Failure",
-            "message": self.message,
-            "reason": self.reason,
-            "details": self.details,
-            "code": self.code.as_u16(),
+            "message": self.0.message,
+            "reason": self.0.reason,
+            "details": self.0.details,
+            "code": self.0.code.as_u16(),
         });
-        (self.code, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        (self.0.code, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     }
 }

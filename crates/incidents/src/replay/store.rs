@@ -1,7 +1,7 @@
 //! The index over a bundle that requests are answered from. It holds no expectation: what isn't here can't leak.
 
 use super::resources::{ResourceType, Scope, builtin, version_order};
-use super::version;
+use super::{events, version};
 use crate::bundle::{Access, Bundle, NodeLogs, Object, PodLogs};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,6 +38,9 @@ pub(crate) struct Group {
     pub(crate) versions: Vec<String>,
 }
 
+/// Objects by group and kind, then by version.
+type ByKind = BTreeMap<(String, String), BTreeMap<String, Vec<Arc<Object>>>>;
+
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) resources: Vec<Resource>,
@@ -56,10 +59,17 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(bundle: &Bundle) -> Self {
-        let mut by_kind: BTreeMap<(String, String), BTreeMap<String, Vec<Arc<Object>>>> = BTreeMap::new();
+        let mut by_kind: ByKind = BTreeMap::new();
         for object in bundle.objects() {
             let versions = by_kind.entry((object.group.clone(), object.kind.clone())).or_default();
             versions.entry(object.version.clone()).or_default().push(Arc::clone(object));
+        }
+        let new_events = by_kind.get(&("events.k8s.io".to_owned(), "Event".to_owned()));
+        if let Some(new) = new_events.map(|versions| versions.values().flatten().cloned().collect::<Vec<_>>())
+        {
+            let core = by_kind.entry((String::new(), "Event".to_owned())).or_default();
+            let recorded = core.remove("v1").unwrap_or_default();
+            core.insert("v1".to_owned(), events::with_new_api(recorded, &new));
         }
         let mut resources = Vec::new();
         for kind in known_kinds(bundle) {

@@ -40,7 +40,7 @@ fn add(generator: &mut SchemaGenerator, group: &str, version: &str) {
         ("autoscaling", "v2") => define!(generator: api::autoscaling::v2 { HorizontalPodAutoscaler }),
         ("batch", "v1") => define!(generator: api::batch::v1 { CronJob, Job }),
         ("certificates.k8s.io", "v1") => {
-            define!(generator: api::certificates::v1 { CertificateSigningRequest })
+            define!(generator: api::certificates::v1 { CertificateSigningRequest });
         }
         ("networking.k8s.io", "v1") => define!(generator: api::networking::v1 {
             IPAddress, Ingress, IngressClass, NetworkPolicy, ServiceCIDR,

@@ -154,13 +154,13 @@ impl State {
         }
         if self.reason == "Completed" && running {
             let ready = condition(pod, "Ready") == Some("True");
-            self.reason = if ready { "Running" } else { "NotReady" }.to_owned();
+            if ready { "Running" } else { "NotReady" }.clone_into(&mut self.reason);
         }
     }
 }
 
 /// Init containers that keep running.
-fn sidecars<'a>(pod: Printed<'a>) -> impl Iterator<Item = &'a str> {
+fn sidecars(pod: Printed<'_>) -> impl Iterator<Item = &str> {
     let init = list(pod.object, "/spec/initContainers");
     init.iter().filter(|c| text(c, "/restartPolicy") == "Always").map(|c| text(c, "/name"))
 }

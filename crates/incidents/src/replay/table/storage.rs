@@ -22,13 +22,13 @@ fn access_modes(modes: &[Value]) -> String {
 }
 
 /// The class in the spec, or in the annotation of before v1.6.
-fn class<'a>(o: Printed<'a>) -> &'a str {
+fn class(o: Printed<'_>) -> &str {
     let annotations = o.object.pointer("/metadata/annotations");
     let beta = annotations.and_then(|a| a.get("volume.beta.kubernetes.io/storage-class")?.as_str());
     beta.unwrap_or_else(|| o.text("/spec/storageClassName"))
 }
 
-fn phase<'a>(o: Printed<'a>) -> &'a str {
+fn phase(o: Printed<'_>) -> &str {
     if o.has("/metadata/deletionTimestamp") { "Terminating" } else { o.text("/status/phase") }
 }
 
