@@ -1,13 +1,40 @@
 //! Detectors over a [`snapshot::Snapshot`] of a cluster, and the causal ranking that turns many findings into few
-//! causes.
+//! causes. Pure: no IO, no clock, no client.
+//!
+//! ```text
+//! Snapshot -> World (indexed once) -> detectors -> drafts -> ranking -> Diagnosis
+//!                                     pods, scheduling, storage,
+//!                                     workloads, services, nodes
+//! ```
+//!
+//! A detector is a function over the world that reads like the incident it knows. The ranking knows nothing of
+//! detectors; it sees causes, how deep they lie, and what they hit.
+//!
+//! ```
+//! use stethoscope_diagnosis::{Focus, diagnose, snapshot::Snapshot};
+//!
+//! let diagnosis = diagnose(&Snapshot::default(), &Focus::default());
+//! assert!(diagnosis.findings.is_empty());
+//! ```
+
+mod draft;
+mod logs;
+mod nodes;
+mod pods;
+mod ranking;
+mod scheduling;
+mod services;
+pub mod snapshot;
+mod storage;
+mod text;
+mod workloads;
+mod world;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use snapshot::{Gap, Snapshot};
 use stethoscope_core::finding::Finding;
-
-pub mod snapshot;
-
-use snapshot::{Gap, LogRequest, Snapshot};
+use world::World;
 
 /// What a question is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,18 +61,66 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Compact text for a model: each finding with its cause, subject, confidence, proofs and what it explains.
     pub fn text(&self) -> String {
-        self.checked.clone()
+        text::render(self)
     }
 }
 
-/// Runs every detector and ranks what they find. Pure.
-pub fn diagnose(_snapshot: &Snapshot, _focus: &Focus) -> Diagnosis {
-    Diagnosis::default()
+/// Every detector, in the order of the house.
+const DETECTORS: &[fn(&World<'_>, &mut Vec<draft::Draft>)] = &[
+    nodes::detect,
+    nodes::scheduler::detect,
+    workloads::admission::detect,
+    storage::claims::detect,
+    scheduling::detect,
+    pods::image::detect,
+    pods::config::detect,
+    pods::sandbox::detect,
+    pods::volumes::detect,
+    pods::exit::detect,
+    pods::probes::detect,
+    pods::lifecycle::detect,
+    workloads::rollout::detect,
+    workloads::jobs::detect,
+    workloads::guards::detect,
+    services::selector::detect,
+    services::ports::detect,
+    services::addresses::detect,
+    services::callers::detect,
+    services::ingress::detect,
+    services::policy::detect,
+];
+
+/// Runs every detector and ranks what they find. Pure: the same snapshot and focus give the same diagnosis.
+pub fn diagnose(snapshot: &Snapshot, focus: &Focus) -> Diagnosis {
+    let world = World::new(snapshot);
+    let mut drafts = Vec::new();
+    for detect in DETECTORS {
+        detect(&world, &mut drafts);
+    }
+    Diagnosis {
+        findings: ranking::rank(&world, focus, drafts),
+        checked: checked(snapshot),
+        gaps: snapshot.gaps.clone(),
+    }
 }
 
-impl Snapshot {
-    /// Logs that would help to decide, at most a few dozen, most useful first.
-    pub fn wanted_logs(&self) -> Vec<LogRequest> {
-        Vec::new()
-    }
+fn checked(snapshot: &Snapshot) -> String {
+    let counts = [
+        (snapshot.pods.len(), "pods"),
+        (snapshot.nodes.len(), "nodes"),
+        (
+            snapshot.deployments.len()
+                + snapshot.stateful_sets.len()
+                + snapshot.daemon_sets.len()
+                + snapshot.jobs.len()
+                + snapshot.cron_jobs.len(),
+            "workloads",
+        ),
+        (snapshot.services.len(), "services"),
+        (snapshot.claims.len(), "volume claims"),
+        (snapshot.events.len(), "events"),
+        (snapshot.logs.len(), "logs"),
+    ];
+    let parts: Vec<String> = counts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    parts.join(", ")
 }

@@ -1,0 +1,150 @@
+//! NetworkPolicies that provably keep a known caller from its callee.
+//!
+//! Semantics: `networking.k8s.io/v1` NetworkPolicy. Policies add up; a pod that no policy selects is open.
+
+use super::addresses::addresses;
+use crate::draft::{Draft, Felt, field};
+use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule};
+use crate::world::{World, reference};
+use stethoscope_core::cause::CauseCode;
+
+const ISOLATES: CauseCode = CauseCode::new("network.policy-isolates");
+
+pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
+    if world.snapshot.network_policies.is_empty() {
+        return;
+    }
+    for workload in &world.workloads {
+        let root = workload.reference();
+        let Some(caller) = world.pods_of(&root).iter().find(|pod| !pod.finished()) else { continue };
+        for address in addresses(&caller.spec) {
+            let namespace = address.namespace.as_deref().unwrap_or(&caller.metadata.namespace);
+            let Some(service) = world.service(namespace, &address.host) else { continue };
+            let Some(callee) = world.selected(namespace, &service.spec.selector).first().copied() else {
+                continue;
+            };
+            let port = address
+                .port
+                .and_then(|port| service.spec.ports.iter().find(|it| it.port == port))
+                .map(|port| port.target());
+            if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Ingress) {
+                found.push(draft(world, policy, caller, callee, "Ingress"));
+            } else if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Egress) {
+                found.push(draft(world, policy, caller, callee, "Egress"));
+            }
+        }
+    }
+}
+
+fn draft(world: &World<'_>, policy: &NetworkPolicy, caller: &Pod, callee: &Pod, direction: &str) -> Draft {
+    let at = reference("NetworkPolicy", &policy.metadata);
+    let (from, to) = (world.root(caller), world.root(callee));
+    let selector = policy.spec.pod_selector.written();
+    Draft::new(
+        ISOLATES,
+        at.clone(),
+        0.85,
+        format!(
+            "NetworkPolicy {} keeps {from} from reaching {to}: no {direction} rule allows it",
+            policy.metadata.name
+        ),
+    )
+    .proof(field(&at, "spec.podSelector", if selector.is_empty() { "{}".to_owned() } else { selector }))
+    .proof(field(&at, "spec.policyTypes", policy.spec.policy_types.join(", ")))
+    .affects([from, to])
+    .felt(Felt::Silently)
+    .since(policy.metadata.creation_timestamp)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Ingress,
+    Egress,
+}
+
+/// The policy that isolates one end, when no policy allows the connection.
+fn closed<'a>(
+    world: &World<'a>,
+    caller: &Pod,
+    callee: &Pod,
+    port: Option<&IntOrName>,
+    direction: Direction,
+) -> Option<&'a NetworkPolicy> {
+    let (isolated, peer) = if direction == Direction::Ingress { (callee, caller) } else { (caller, callee) };
+    let applying: Vec<&NetworkPolicy> = world
+        .snapshot
+        .network_policies
+        .iter()
+        .filter(|policy| {
+            policy.metadata.namespace == isolated.metadata.namespace
+                && policy.spec.pod_selector.matches(&isolated.metadata.labels)
+                && covers(policy, direction)
+        })
+        .collect();
+    let allowed = applying.iter().any(|policy| {
+        let rules = if direction == Direction::Ingress { &policy.spec.ingress } else { &policy.spec.egress };
+        rules.iter().any(|rule| allows(world, policy, rule, peer, callee, port, direction))
+    });
+    if allowed { None } else { applying.first().copied() }
+}
+
+fn covers(policy: &NetworkPolicy, direction: Direction) -> bool {
+    let named = |name: &str| policy.spec.policy_types.iter().any(|kind| kind == name);
+    match direction {
+        Direction::Ingress => policy.spec.policy_types.is_empty() || named("Ingress"),
+        Direction::Egress => {
+            named("Egress") || policy.spec.policy_types.is_empty() && !policy.spec.egress.is_empty()
+        }
+    }
+}
+
+fn allows(
+    world: &World<'_>,
+    policy: &NetworkPolicy,
+    rule: &PolicyRule,
+    peer: &Pod,
+    callee: &Pod,
+    port: Option<&IntOrName>,
+    direction: Direction,
+) -> bool {
+    let peers = if direction == Direction::Ingress { &rule.from } else { &rule.to };
+    let peer_fits = peers.is_empty() || peers.iter().any(|it| fits(world, policy, it, peer));
+    let number = port.and_then(|port| number(callee, port));
+    let port_fits = rule.ports.is_empty()
+        || number.is_none()
+        || rule.ports.iter().any(|it| match &it.port {
+            None => true,
+            Some(wanted) => {
+                let first = self::number(callee, wanted);
+                let last = it.end_port.or(first);
+                number >= first && number <= last
+            }
+        });
+    peer_fits && port_fits
+}
+
+fn number(pod: &Pod, port: &IntOrName) -> Option<i64> {
+    match port {
+        IntOrName::Int(number) => Some(*number),
+        IntOrName::Name(name) => pod
+            .spec
+            .containers
+            .iter()
+            .flat_map(|container| &container.ports)
+            .find(|port| port.name.as_deref() == Some(&**name))
+            .map(|port| port.container_port),
+    }
+}
+
+fn fits(world: &World<'_>, policy: &NetworkPolicy, peer: &PolicyPeer, pod: &Pod) -> bool {
+    if peer.ip_block.is_some() {
+        return true; // Addresses may well include the pod: nothing is proven.
+    }
+    let in_namespace = match &peer.namespace_selector {
+        Some(selector) => {
+            world.namespace_labels(&pod.metadata.namespace).is_none_or(|labels| selector.matches(labels))
+        }
+        None => policy.metadata.namespace == pod.metadata.namespace,
+    };
+    in_namespace && peer.pod_selector.as_ref().is_none_or(|selector| selector.matches(&pod.metadata.labels))
+}

@@ -1,0 +1,3 @@
+//! Claims and volumes.
+
+pub(crate) mod claims;

@@ -1,0 +1,6 @@
+//! Workloads: what is refused before a pod exists, what is switched off, what does not roll out.
+
+pub(crate) mod admission;
+pub(crate) mod guards;
+pub(crate) mod jobs;
+pub(crate) mod rollout;
