@@ -1,33 +1,47 @@
-//! Redaction. Placeholder until the rules land.
+//! Redaction in two stages, so that tools may run in parallel and two runs still give identical bytes.
+//!
+//! ```text
+//! raw text, objects --Sealer (stateless, order-free)--> [secret:jwt@16 hex] --Redactor (one, in order)--> [secret:jwt#3]
+//!
+//! sealer     seals a text, a JSON value, a Kubernetes object
+//! structure  what is secret in an object because of where it stands
+//! scan       what is secret in a text: one pass of a multi-literal automaton, small scanners at its hits
+//! names      which names promise a secret     values  which values can be one
+//! pseudonym  the tokens that stand for secrets, and their numbering
+//! ```
+//!
+//! No regular expressions: every scanner is a bounded walk, and a shared work budget makes the whole linear.
+//! Whatever cannot be read through (too big, too deep, too tangled) is an error, and the caller withholds it.
 
-use serde_json::Value;
+mod base64;
+mod names;
+mod pseudonym;
+mod scan;
+mod sealer;
+mod structure;
+mod values;
 
-/// Redacts and numbers.
-#[derive(Clone, Debug, Default)]
-pub struct Redactor;
+pub use pseudonym::{Pseudonyms, Redacted, Redactor};
+pub use sealer::{Sealed, Sealer};
 
-/// A text with its secrets replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redacted {
-    /// The text.
-    pub text: String,
-    /// How many secrets were replaced.
-    pub replaced: u32,
-}
-
-/// Redaction failed.
+/// Redaction failed; what was to be redacted must be withheld.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RedactError(pub String);
-
-impl Redactor {
-    /// Redacts a text.
-    pub fn text(&mut self, text: &str) -> Result<Redacted, RedactError> {
-        Ok(Redacted { text: text.to_owned(), replaced: 0 })
-    }
-
-    /// Redacts every string in a JSON value; gives how many secrets were replaced.
-    pub fn value(&mut self, _value: &mut Value) -> Result<u32, RedactError> {
-        Ok(0)
-    }
+pub enum RedactError {
+    /// A text over the size cap.
+    #[error("the text is {bytes} bytes, over the {limit} that can be searched for secrets; ask for less")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The cap.
+        limit: usize,
+    },
+    /// A JSON value nested deeper than any Kubernetes object.
+    #[error("the value is nested deeper than {limit} levels")]
+    TooDeep {
+        /// The cap.
+        limit: usize,
+    },
+    /// A text built so that searching it would take more than linear time.
+    #[error("the text cannot be searched for secrets in linear time")]
+    TooTangled,
 }
