@@ -1,0 +1,55 @@
+//! Databases as their clients see them.
+
+use crate::cause::{Cause, Fix};
+use crate::finding::Severity;
+
+pub(super) const ENTRIES: &[Cause] = &[
+    Cause {
+        code: "database.credentials-refused",
+        title: "database refuses the credentials",
+        explanation: "The database answers, but refuses the user or password that the workload uses.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Give the workload the credentials that the database knows.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "database.wrong-port",
+        title: "wrong database port",
+        explanation: "The workload connects to a port on which the database's Service does not listen.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Set the port in variable {variable} to {right}.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "database.connections-exhausted",
+        title: "database has no connections left",
+        explanation: "All connections that the database allows are taken, so new ones are refused.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Raise the database's limit, or let the clients hold fewer connections.",
+            command: "kubectl logs {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "database.read-only",
+        title: "database takes no writes",
+        explanation: "The database runs read-only, so every write fails.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Make it writable again, or send writes to the primary.",
+            command: "kubectl logs {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+];

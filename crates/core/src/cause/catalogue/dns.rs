@@ -1,0 +1,31 @@
+//! Names that do not resolve.
+
+use crate::cause::{Cause, Fix};
+use crate::finding::Severity;
+
+pub(super) const ENTRIES: &[Cause] = &[
+    Cause {
+        code: "dns.resolution-failing",
+        title: "names of Services do not resolve",
+        explanation: "A workload can't resolve the name of a Service that exists: the cluster's DNS does not answer, or the pod does not ask it.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Check that the cluster's DNS runs and answers.",
+            command: "kubectl get pods -n kube-system -l k8s-app=kube-dns",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "dns.pod-resolver-wrong",
+        title: "pod does not ask the cluster's DNS",
+        explanation: "The pod's dnsPolicy or dnsConfig sends its questions elsewhere, where the names of Services are unknown.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Use dnsPolicy ClusterFirst (ClusterFirstWithHostNet with hostNetwork).",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+];
