@@ -38,11 +38,15 @@ impl Snapshot {
             finding.confidence >= EXPLAINED && finding.severity >= stethoscope_core::finding::Severity::High
         });
         if !explained {
+            // Those who call others complain first; where addresses come from elsewhere, anybody may.
             let running = self.pods.iter().filter(|pod| pod.status.phase == "Running" && !pod.terminating());
-            let mut callers: Vec<&Pod> =
-                running.filter(|pod| crate::services::addresses::calls_any(&world, pod)).collect();
-            callers.sort_by_key(|pod| (!in_focus(pod), std::cmp::Reverse(pod.metadata.creation_timestamp)));
-            for pod in callers {
+            let mut callers: Vec<(bool, &Pod)> = running
+                .filter(|pod| focus.namespace.is_none() || in_focus(pod))
+                .map(|pod| (!crate::services::addresses::calls_any(&world, pod), pod))
+                .collect();
+            callers
+                .sort_by_key(|(silent, pod)| (*silent, std::cmp::Reverse(pod.metadata.creation_timestamp)));
+            for (_, pod) in callers {
                 wanted.current(pod);
             }
         }
@@ -87,8 +91,12 @@ impl Wanted {
     }
 
     fn current(&mut self, pod: &Pod) {
+        // A sidecar that calls nobody has nothing to say about others.
+        let calling = crate::services::addresses::addresses(&pod.spec);
         for status in &pod.status.container_statuses {
-            self.container(pod, &status.name, false);
+            if calling.is_empty() || calling.iter().any(|address| address.container == status.name) {
+                self.container(pod, &status.name, false);
+            }
         }
     }
 

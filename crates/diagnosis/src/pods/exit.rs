@@ -129,6 +129,8 @@ fn explain(
         (cause, 0.93, "can't be started".to_owned())
     } else if telling(Signature::AddressInUse).is_some() {
         (PORT_CONFLICT, 0.93, "can't listen: its port is already in use in the pod".to_owned())
+    } else if let Some(port) = declared_twice(pod, container).filter(|_| end.exit_code != 0) {
+        (PORT_CONFLICT, 0.85, format!("wants port {port}, which another container of the pod declares too"))
     } else if telling(Signature::DiskFull).is_some() {
         (DISK_FULL, 0.9, "finds its disk full".to_owned())
     } else {
@@ -203,4 +205,20 @@ fn explain(
         draft = draft.proofs(line.map(|line| log(pod, container, from_previous, line)));
     }
     draft
+}
+
+/// A port of the container that another container of the pod declares as well: they share one network.
+fn declared_twice(pod: &Pod, container: &str) -> Option<i64> {
+    let mine = pod.spec.containers.iter().find(|it| it.name == container)?;
+    let others = || pod.spec.containers.iter().filter(|it| it.name != container).flat_map(|it| &it.ports);
+    let transport =
+        |port: &crate::snapshot::ContainerPort| port.protocol.as_deref().unwrap_or("TCP").to_owned();
+    mine.ports
+        .iter()
+        .find(|port| {
+            others().any(|other| {
+                other.container_port == port.container_port && transport(other) == transport(port)
+            })
+        })
+        .map(|port| port.container_port)
 }

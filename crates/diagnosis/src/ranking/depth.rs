@@ -55,6 +55,7 @@ const RULES: &[(&str, Depth)] = &[
     ("workload.paused", Depth::Definition),
     ("workload.", Depth::WorkloadSymptom),
     ("app.", Depth::Caller),
+    ("dns.cluster-dns-down", Depth::Infrastructure),
     ("dns.resolution-failing", Depth::Caller),
     ("container.oom-killed", Depth::Definition),
     ("container.port-conflict", Depth::Definition),

@@ -110,7 +110,7 @@ pub(super) fn obstacles(world: &World<'_>, usage: &Usage, pod: &Pod, node: &Node
             }
         }
     }
-    if !node.metadata.labels.carry(&pod.spec.node_selector) {
+    if !selected(node, &pod.spec.node_selector) {
         all.push(Obstacle::Selector);
     }
     let required = pod.spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.required.as_ref());
@@ -149,6 +149,16 @@ pub(super) fn obstacles(world: &World<'_>, usage: &Usage, pod: &Pod, node: &Node
         }
     }
     all
+}
+
+/// Whether a node carries a nodeSelector's labels. Kubelets label their node with its host name, which is the node's name
+/// unless overridden, so a record without that label is read as having it.
+fn selected(node: &Node, selector: &Labels) -> bool {
+    const HOSTNAME: &str = "kubernetes.io/hostname";
+    selector.iter().all(|(name, value)| match node.metadata.labels.text(name) {
+        Some(have) => have == &**value,
+        None => name == HOSTNAME && **value == *node.metadata.name,
+    })
 }
 
 /// `Toleration.ToleratesTaint` in `k8s.io/api/core/v1`.

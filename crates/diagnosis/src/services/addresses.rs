@@ -11,6 +11,7 @@ use stethoscope_core::object::ObjectRef;
 
 const ADDRESS: CauseCode = CauseCode::new("service.address-mismatch");
 const DATABASE_PORT: CauseCode = CauseCode::new("database.wrong-port");
+const SWAPPED: CauseCode = CauseCode::new("service.address-of-another");
 const MISSING: CauseCode = CauseCode::new("service.missing");
 
 /// An address found in a container's environment.
@@ -149,8 +150,10 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             let home = workload.meta.namespace.as_str();
             let namespace = address.namespace.as_deref().unwrap_or(home);
             let draft = match world.service(namespace, &address.host) {
-                Some(service) => wrong_port(world, &root, &address, service),
+                Some(service) => wrong_port(world, &root, &address, service)
+                    .or_else(|| another_service(world, &root, &address, service)),
                 None if address.host.contains('.') => None,
+                None if namespace != home && world.service(home, &address.host).is_none() => None,
                 None if world.snapshot.has_gap(Kind::Service, namespace) => None,
                 None => unknown_host(world, &root, &address, namespace, pods),
             };
@@ -178,6 +181,48 @@ impl Draft {
         };
         self.felt(felt)
     }
+}
+
+/// The variable is named after one Service and holds the address of another: `CART_ADDR=orders:80` beside a Service
+/// `cart`.
+fn another_service(world: &World<'_>, root: &ObjectRef, address: &Address, named: &Service) -> Option<Draft> {
+    let stem = stem(&address.variable)?;
+    let host = plain(&address.host);
+    let ways = [stem.clone(), format!("{stem}service"), format!("{stem}svc")];
+    let is = |name: &str| ways.contains(&plain(name));
+    if host.contains(&stem) || is(&named.metadata.name) {
+        return None;
+    }
+    let home = root.namespace.as_deref().unwrap_or_default();
+    let meant = world.services_in(home).iter().find(|service| is(&service.metadata.name))?;
+    let (name, other) = (&meant.metadata.name, &named.metadata.name);
+    let port = meant.spec.ports.first().map_or(0, |port| port.port);
+    let statement =
+        format!("the variable {} of {root} leads to Service {other} instead of {name}", address.variable);
+    Some(
+        Draft::new(SWAPPED, root.clone(), 0.85, statement)
+            .proof(field(root, &variable_path(address, &address.variable), &address.text))
+            .proof(field(&reference("Service", &meant.metadata), "metadata.name", name))
+            .param("value", format!("{name}:{port}")),
+    )
+}
+
+/// What a variable is named after: `PRODUCT_CATALOG_SERVICE_ADDR` is about `productcatalog`.
+fn stem(variable: &str) -> Option<String> {
+    let mut rest = variable.to_ascii_uppercase();
+    for suffix in ["_ADDR", "_ADDRESS", "_HOST", "_URL", "_URI", "_ENDPOINT", "_SERVER"] {
+        if let Some(shorter) = rest.strip_suffix(suffix) {
+            rest = shorter.to_owned();
+            break;
+        }
+    }
+    let stem = plain(rest.strip_suffix("_SERVICE").unwrap_or(&rest));
+    (stem.len() >= 4 && rest.len() < variable.len()).then_some(stem)
+}
+
+/// Letters and digits only, in lower case.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Ports that databases listen on, so that a wrong one is told as such.
@@ -232,16 +277,36 @@ fn unknown_host(
     namespace: &str,
     pods: &[&Pod],
 ) -> Option<Draft> {
-    let near = world.services_in(namespace).iter().find(|service| {
-        let name = service.metadata.name.as_str();
-        let same_port = address.port.is_none_or(|port| service.spec.ports.iter().any(|it| it.port == port));
-        same_port && alike(name, &address.host)
-    });
     let at_variable = variable_path(address, &address.variable);
     let absent = absence(
         &ObjectRef::namespaced("Service", namespace, &address.host),
         format!("no Service {} in namespace {namespace}", address.host),
     );
+    let home = root.namespace.as_deref().unwrap_or_default();
+    if namespace != home {
+        let statement = format!(
+            "{root} calls {} in namespace {namespace}, the Service is in {home} (variable {})",
+            address.host, address.variable
+        );
+        return Some(
+            Draft::new(ADDRESS, root.clone(), 0.88, statement)
+                .proof(field(root, &at_variable, &address.text))
+                .proof(absent)
+                .param(
+                    "value",
+                    address.text.replacen(
+                        &format!("{}.{namespace}", address.host),
+                        &format!("{}.{home}", address.host),
+                        1,
+                    ),
+                ),
+        );
+    }
+    let near = world.services_in(namespace).iter().find(|service| {
+        let name = service.metadata.name.as_str();
+        let same_port = address.port.is_none_or(|port| service.spec.ports.iter().any(|it| it.port == port));
+        same_port && alike(name, &address.host)
+    });
     let complaint = complaint(world, pods, &address.host);
     let told = complaint.is_some();
     if let Some(near) = near {

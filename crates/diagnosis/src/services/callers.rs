@@ -2,7 +2,7 @@
 //! do not answer.
 
 use super::addresses::{Address, addresses};
-use crate::draft::{Draft, Felt, field, log};
+use crate::draft::{Draft, field, log};
 use crate::logs::signatures::{self, Signature};
 use crate::snapshot::Pod;
 use crate::world::{World, reference};
@@ -13,11 +13,13 @@ const CREDENTIALS: CauseCode = CauseCode::new("database.credentials-refused");
 const CONNECTIONS: CauseCode = CauseCode::new("database.connections-exhausted");
 const READ_ONLY: CauseCode = CauseCode::new("database.read-only");
 const RESOLUTION: CauseCode = CauseCode::new("dns.resolution-failing");
+const CLUSTER_DNS: CauseCode = CauseCode::new("dns.cluster-dns-down");
 const POD_DNS: CauseCode = CauseCode::new("dns.pod-resolver-wrong");
 const UNREACHABLE: CauseCode = CauseCode::new("app.dependency-unreachable");
 const CERTIFICATE: CauseCode = CauseCode::new("app.tls-failing");
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
+    found.extend(cluster_dns_down(world));
     for (workload, pods) in world.groups() {
         let mut seen = Vec::new();
         for pod in pods.iter().filter(|pod| !pod.finished() && !pod.terminating()) {
@@ -146,7 +148,7 @@ fn explain(
                 format!("{workload} can't resolve {}, though the Service exists", address.host),
             )
             .through([service])
-            .felt(Felt::Visibly)
+            .through(cluster_dns(world).map(crate::world::Workload::reference))
         }
         Signature::Unreachable => {
             let (address, service) = target?;
@@ -186,6 +188,27 @@ fn database_workload(world: &World<'_>, service: &ObjectRef) -> Option<ObjectRef
     let service = world.service(service.namespace.as_deref()?, &service.name)?;
     let pods = world.selected(&service.metadata.namespace, &service.spec.selector);
     pods.first().map(|pod| world.root(pod))
+}
+
+/// Workloads of the cluster's DNS, by upstream's label.
+fn cluster_dns<'w, 'a>(world: &'w World<'a>) -> impl Iterator<Item = &'w crate::world::Workload<'a>> {
+    world.workloads.iter().filter(|it| {
+        it.meta.namespace == "kube-system" && it.template.metadata.labels.text("k8s-app") == Some("kube-dns")
+    })
+}
+
+/// The cluster's DNS has no ready pod: no Service is found by name.
+fn cluster_dns_down(world: &World<'_>) -> Option<Draft> {
+    let down = cluster_dns(world).find(|workload| workload.ready == 0)?;
+    if cluster_dns(world).any(|workload| workload.ready > 0) {
+        return None;
+    }
+    let root = down.reference();
+    Some(
+        Draft::new(CLUSTER_DNS, root.clone(), 0.9, format!("the cluster's DNS ({root}) has no ready pod"))
+            .proof(field(&root, "status.readyReplicas", 0))
+            .proof(field(&root, "spec.replicas", down.wanted)),
+    )
 }
 
 /// A pod that calls Services by name but does not ask the cluster's DNS.

@@ -8,6 +8,7 @@ use stethoscope_core::cause::CauseCode;
 use stethoscope_core::finding::Severity;
 
 const SELECTOR: CauseCode = CauseCode::new("service.selector-mismatch");
+const FOREIGN: CauseCode = CauseCode::new("service.selects-another-workload");
 const NO_ENDPOINTS: CauseCode = CauseCode::new("service.no-endpoints");
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
@@ -16,6 +17,8 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         let selected = world.selected(namespace, &service.spec.selector);
         if selected.is_empty() {
             found.extend(no_pod(world, service));
+        } else if let Some(draft) = foreign(world, service, &selected) {
+            found.push(draft);
         } else if world.knows_endpoints()
             && world.ready_endpoints(service) == 0
             && !selected.iter().any(|pod| pod.ready())
@@ -23,6 +26,35 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             found.push(not_ready(world, service, &selected));
         }
     }
+}
+
+/// The Service has the name of one workload and selects only the pods of another, which has a Service of its own.
+fn foreign(world: &World<'_>, service: &Service, selected: &[&crate::snapshot::Pod]) -> Option<Draft> {
+    let namespace = &service.metadata.namespace;
+    let name = &service.metadata.name;
+    let own = world.workloads.iter().find(|it| it.meta.namespace == *namespace && it.meta.name == *name)?;
+    if own.template.metadata.labels.carry(&service.spec.selector) {
+        return None;
+    }
+    let roots: std::collections::BTreeSet<_> = selected.iter().map(|pod| world.root(pod)).collect();
+    let other = roots.iter().find(|root| world.service(namespace, &root.name).is_some())?;
+    if roots.contains(&own.reference()) || other.name == *name {
+        return None;
+    }
+    let at = reference("Service", &service.metadata);
+    let wanted = service.spec.selector.written();
+    let labels = own.template.metadata.labels.written();
+    let statement = format!(
+        "Service {name} selects the pods of {other} ({wanted}); those of {} carry {labels}",
+        own.reference()
+    );
+    Some(
+        Draft::new(FOREIGN, at.clone(), 0.9, statement)
+            .proof(field(&at, "spec.selector", wanted))
+            .proof(field(&own.reference(), "spec.template.metadata.labels", &labels))
+            .affects([own.reference()])
+            .param("labels", labels),
+    )
 }
 
 /// No pod carries the labels. A template that does means the pods are missing, not the selector wrong.

@@ -25,7 +25,7 @@ const REFUSED: CauseCode = CauseCode::new("admission.refused");
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     let mut quotas = BTreeMap::<(CauseCode, ObjectRef), Draft>::new();
-    for workload in world.workloads.iter().filter(|workload| lacks_pods(workload)) {
+    for workload in world.workloads.iter().filter(|workload| lacks_pods(world, workload)) {
         let Some(refusal) = refusal(world, workload) else { continue };
         let draft = explain(world, workload, refusal);
         // One quota stops many workloads: one finding.
@@ -43,9 +43,10 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     found.extend(claims_refused(world));
 }
 
-/// Whether pods are missing that should exist. What is Pending or crashing exists.
-fn lacks_pods(workload: &Workload<'_>) -> bool {
-    workload.present < workload.wanted
+/// Whether pods are missing that should exist, also those of a rollout whose old pods still serve. What is Pending or
+/// crashing exists.
+fn lacks_pods(world: &World<'_>, workload: &Workload<'_>) -> bool {
+    workload.present < workload.wanted || world.replica_sets_of(workload).iter().any(|set| short_set(set))
 }
 
 /// The newest refusal to create a pod, on the workload or on its newest ReplicaSet that still lacks pods. Refusals that

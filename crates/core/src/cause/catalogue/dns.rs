@@ -17,6 +17,18 @@ pub(super) const ENTRIES: &[Cause] = &[
         }],
     },
     Cause {
+        code: "dns.cluster-dns-down",
+        title: "cluster DNS down",
+        explanation: "No pod of the cluster's DNS is ready, so no Service is found by its name.",
+        subject_kind: "Deployment",
+        severity: Severity::Critical,
+        fix: &[Fix {
+            explain: "Mend the DNS pods.",
+            command: "kubectl get pods -n {namespace} -l k8s-app=kube-dns",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
         code: "dns.pod-resolver-wrong",
         title: "pod does not ask the cluster's DNS",
         explanation: "The pod's dnsPolicy or dnsConfig sends its questions elsewhere, where the names of Services are unknown.",

@@ -53,6 +53,30 @@ pub(super) const ENTRIES: &[Cause] = &[
         }],
     },
     Cause {
+        code: "service.address-of-another",
+        title: "address of another Service",
+        explanation: "An environment variable named after one Service holds the address of another, so requests go to the wrong place.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Set variable {variable} to the Service it is named after.",
+            command: "kubectl set env {kind}/{name} -c {container} {variable}={value} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "service.selects-another-workload",
+        title: "selects the pods of another workload",
+        explanation: "The Service carries the name of one workload and selects the pods of another, so callers reach the wrong one.",
+        subject_kind: "Service",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Give the selector the labels of the workload it is named after: {labels}.",
+            command: "kubectl edit service {name} -n {namespace}",
+            verify: "kubectl get endpointslices -n {namespace} -l kubernetes.io/service-name={name}",
+        }],
+    },
+    Cause {
         code: "service.missing",
         title: "Service missing",
         explanation: "Other workloads call a Service that does not exist, though its pods run.",
