@@ -74,7 +74,13 @@ impl Cluster {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self::over_service_with(service, default_namespace, Traffic { qps: 0.0, ..Traffic::default() }, sealer, clock)
+        Self::over_service_with(
+            service,
+            default_namespace,
+            Traffic { qps: 0.0, ..Traffic::default() },
+            sealer,
+            clock,
+        )
     }
 
     /// As [`Cluster::over_service`], with bounds.
@@ -93,8 +99,7 @@ impl Cluster {
         B::Error: Into<BoxError>,
     {
         let default_namespace = default_namespace.into();
-        let client =
-            ClientBuilder::new(service, default_namespace.clone()).with_layer(&GuardLayer).build();
+        let client = ClientBuilder::new(service, default_namespace.clone()).with_layer(&GuardLayer).build();
         let api = Api::new(client, "in-process".to_owned(), traffic);
         Self::assemble(api, default_namespace, sealer, clock)
     }
@@ -206,11 +211,7 @@ impl Cluster {
     }
 
     /// A list as objects, at most `most`; failures that leave the rest of a tool useful become a remark.
-    pub(crate) async fn objects(
-        &self,
-        listing: &Listing<'_>,
-        most: usize,
-    ) -> Result<Objects, ClusterError> {
+    pub(crate) async fn objects(&self, listing: &Listing<'_>, most: usize) -> Result<Objects, ClusterError> {
         let mut items = Vec::new();
         let listing = Listing { most: Some(most), ..listing.clone() };
         let spoken = listing.resource.spoken();

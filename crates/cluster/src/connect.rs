@@ -76,7 +76,8 @@ pub(crate) async fn load(options: &ConnectOptions) -> Result<Config, ClusterErro
     let mut config = match options.in_cluster {
         InCluster::Always => in_cluster()?,
         InCluster::Auto | InCluster::Never => {
-            match (from_kubeconfig(options).await, options.in_cluster, &options.context, &options.kubeconfig) {
+            match (from_kubeconfig(options).await, options.in_cluster, &options.context, &options.kubeconfig)
+            {
                 (Ok(config), ..) => config,
                 (Err(error), InCluster::Auto, None, None) => in_cluster().map_err(|_| error)?,
                 (Err(error), ..) => return Err(error),

@@ -151,7 +151,11 @@ impl Catalog {
                         plural: crate::object::text(entry, "resource").to_owned(),
                         singular: crate::object::text(entry, "singularResource").to_lowercase(),
                         kind: crate::object::text(entry, "responseKind.kind").to_owned(),
-                        scope: if entry["scope"] == "Namespaced" { Scope::Namespaced } else { Scope::Cluster },
+                        scope: if entry["scope"] == "Namespaced" {
+                            Scope::Namespaced
+                        } else {
+                            Scope::Cluster
+                        },
                         short_names: strings(entry, "shortNames"),
                         verbs: strings(entry, "verbs"),
                     });
@@ -177,8 +181,11 @@ impl Catalog {
             wanted.extend(versions.into_iter().map(|version| (group_name.to_owned(), version.to_owned())));
         }
         let answers = futures::future::join_all(wanted.iter().map(|(group, version)| {
-            let path =
-                if group.is_empty() { format!("{root}/{version}") } else { format!("{root}/{group}/{version}") };
+            let path = if group.is_empty() {
+                format!("{root}/{version}")
+            } else {
+                format!("{root}/{group}/{version}")
+            };
             async move { api.get_value(&path, JSON).await }
         }))
         .await;
@@ -214,8 +221,8 @@ impl Catalog {
     }
 
     fn add(&mut self, mut resource: Resource) {
-        let readable = resource.verbs.is_empty()
-            || resource.verbs.iter().any(|verb| verb == "get" || verb == "list");
+        let readable =
+            resource.verbs.is_empty() || resource.verbs.iter().any(|verb| verb == "get" || verb == "list");
         if resource.plural.is_empty() || resource.kind.is_empty() || !readable {
             return;
         }
@@ -362,7 +369,10 @@ mod tests {
     #[test]
     fn names_that_would_change_a_path_are_refused() {
         let pods = Resource::known("", "v1", "pods", "Pod", Scope::Namespaced);
-        assert_eq!(pods.path(Some("shop"), Some("web-0")), Ok("/api/v1/namespaces/shop/pods/web-0".to_owned()));
+        assert_eq!(
+            pods.path(Some("shop"), Some("web-0")),
+            Ok("/api/v1/namespaces/shop/pods/web-0".to_owned())
+        );
         for name in ["..", "a/b", "a?b", "a%2fb", "", "ä"] {
             assert!(pods.path(Some("shop"), Some(name)).is_err(), "{name}");
         }

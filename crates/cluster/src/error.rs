@@ -151,9 +151,10 @@ impl From<ClusterError> for ToolError {
                 message: format!("the API server does not serve {what}"),
                 hint: Some("the CRD or add-on is not installed".to_owned()),
             },
-            ClusterError::BadRequest { what, message } => {
-                Self::BadArguments { message: format!("the API server refuses {what}: {message}"), hint: None }
-            }
+            ClusterError::BadRequest { what, message } => Self::BadArguments {
+                message: format!("the API server refuses {what}: {message}"),
+                hint: None,
+            },
             ClusterError::Timeout { what, seconds } => {
                 Self::Timeout { message: format!("no answer to {what} within {seconds} s") }
             }

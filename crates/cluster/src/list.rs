@@ -219,7 +219,10 @@ impl<'de> Visitor<'de> for Page<'_> {
                     end.remaining = meta["remainingItemCount"].as_u64();
                 }
                 "items" => {
-                    map.next_value_seed(Items { managed_fields: self.managed_fields, each: &mut *self.each })?;
+                    map.next_value_seed(Items {
+                        managed_fields: self.managed_fields,
+                        each: &mut *self.each,
+                    })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;

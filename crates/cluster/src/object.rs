@@ -60,10 +60,8 @@ pub(crate) fn reference(object: &Value) -> ObjectRef {
 /// The owner that controls it, else its first owner: kind and name.
 pub(crate) fn owner(object: &Value) -> Option<(&str, &str)> {
     let owners = items(object, "metadata.ownerReferences");
-    let owner = owners
-        .iter()
-        .find(|owner| owner["controller"].as_bool() == Some(true))
-        .or_else(|| owners.first())?;
+    let owner =
+        owners.iter().find(|owner| owner["controller"].as_bool() == Some(true)).or_else(|| owners.first())?;
     Some((text(owner, "kind"), text(owner, "name")))
 }
 
@@ -86,9 +84,8 @@ pub(crate) fn selects(selector: Option<&Value>, object: &Value) -> bool {
     by_label
         && items(selector, "matchExpressions").iter().all(|expression| {
             let value = label(text(expression, "key"));
-            let listed = |value: &str| {
-                items(expression, "values").iter().any(|item| item.as_str() == Some(value))
-            };
+            let listed =
+                |value: &str| items(expression, "values").iter().any(|item| item.as_str() == Some(value));
             match text(expression, "operator") {
                 "In" => value.is_some_and(listed),
                 "NotIn" => !value.is_some_and(listed),
@@ -167,14 +164,18 @@ fn walk<'a>(value: &'a Value, steps: &[Step], found: &mut Vec<&'a Value>) {
         }
         (Step::Item(key), Value::Object(map)) => {
             if key == "*" {
-                map.values().for_each(|inner| walk(inner, rest, found));
+                for inner in map.values() {
+                    walk(inner, rest, found);
+                }
             } else if let Some(inner) = map.get(key) {
                 walk(inner, rest, found);
             }
         }
         (Step::Item(key) | Step::Key(key), Value::Array(list)) => {
             if key == "*" {
-                list.iter().for_each(|inner| walk(inner, rest, found));
+                for inner in list {
+                    walk(inner, rest, found);
+                }
             } else if let Ok(index) = key.parse::<usize>() {
                 if let Some(inner) = list.get(index) {
                     walk(inner, rest, found);
@@ -184,7 +185,9 @@ fn walk<'a>(value: &'a Value, steps: &[Step], found: &mut Vec<&'a Value>) {
             }) {
                 walk(named, rest, found);
             } else if matches!(step, Step::Key(_)) {
-                list.iter().for_each(|inner| walk(inner, steps, found));
+                for inner in list {
+                    walk(inner, steps, found);
+                }
             }
         }
         _ => {}
@@ -217,9 +220,8 @@ mod tests {
             "metadata": {"labels": {"app.kubernetes.io/name": "web", "tier": "front"}},
             "spec": {"containers": [{"name": "web", "image": "web:1"}, {"name": "side", "image": "side:2"}]},
         });
-        let cell = |path: &str| {
-            Path::parse(path).find(&pod).into_iter().map(plain).collect::<Vec<_>>().join(" ")
-        };
+        let cell =
+            |path: &str| Path::parse(path).find(&pod).into_iter().map(plain).collect::<Vec<_>>().join(" ");
         assert_eq!(cell("spec.containers[side].image"), "side:2");
         assert_eq!(cell("{.spec.containers[0].image}"), "web:1");
         assert_eq!(cell("spec.containers[*].image"), "web:1 side:2");
@@ -239,7 +241,9 @@ mod tests {
         assert!(!matches(json!({"matchLabels": {"app": "db"}})));
         assert!(matches(json!({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]})));
         assert!(matches(json!({"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]})));
-        assert!(!matches(json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]})));
+        assert!(!matches(
+            json!({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]})
+        ));
         assert!(!selects(None, &pod));
     }
 }

@@ -183,7 +183,10 @@ impl Api {
     ) -> Result<(Bytes, bool), Failed> {
         let what = spoken(path_and_query);
         let _permit = self.permits.acquire().await.map_err(|_| {
-            Failed::Final(ClusterError::Server { what: what.clone(), message: "the client is closed".to_owned() })
+            Failed::Final(ClusterError::Server {
+                what: what.clone(),
+                message: "the client is closed".to_owned(),
+            })
         })?;
         self.pace.take().await;
         let exchange = self.exchange(request, path_and_query, &what, cap, overflow);
@@ -252,8 +255,7 @@ impl Api {
         } else {
             "check the address in the kubeconfig, VPN and proxy, and that the cluster runs"
         };
-        let error =
-            ClusterError::Unreachable { server: self.server.clone(), message, hint: hint.to_owned() };
+        let error = ClusterError::Unreachable { server: self.server.clone(), message, hint: hint.to_owned() };
         if certificate { Failed::Final(error) } else { Failed::Transient { error, retry_after: None } }
     }
 }
@@ -312,15 +314,10 @@ struct ListMeta {
 /// Longest message of an API server that is passed on.
 const MESSAGE: usize = 400;
 
-fn refused(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    path_and_query: &str,
-    what: &str,
-) -> Failed {
+fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8], path_and_query: &str, what: &str) -> Failed {
     let parsed: Status = serde_json::from_slice(body).unwrap_or_default();
-    let words = if parsed.message.is_empty() { String::from_utf8_lossy(body) } else { (&parsed.message).into() };
+    let words =
+        if parsed.message.is_empty() { String::from_utf8_lossy(body) } else { (&parsed.message).into() };
     let message: String = words.trim().chars().take(MESSAGE).collect();
     let what = what.to_owned();
     let error = match status.as_u16() {
@@ -344,15 +341,14 @@ fn refused(
         },
         400 | 406 | 415 | 422 => ClusterError::BadRequest { what, message },
         _ if is_transient(status) => {
-            let asked = retry_after(headers).or(parsed
-                .details
-                .and_then(|details| details.retry_after)
-                .map(Duration::from_secs));
+            let asked = retry_after(headers)
+                .or(parsed.details.and_then(|details| details.retry_after).map(Duration::from_secs));
             let error = ClusterError::Server { what, message: format!("{status}: {message}") };
             return Failed::Transient { error, retry_after: asked };
         }
         _ => {
-            let reason = if parsed.reason.is_empty() { String::new() } else { format!(" ({})", parsed.reason) };
+            let reason =
+                if parsed.reason.is_empty() { String::new() } else { format!(" ({})", parsed.reason) };
             ClusterError::Server { what, message: format!("{status}{reason}: {message}") }
         }
     };
@@ -393,7 +389,9 @@ pub(crate) fn authentication(error: &kube::Error) -> Option<ClusterError> {
             let program = cmd.split_whitespace().next().unwrap_or_default();
             format!("the credential plugin {program} failed with {}", out.status)
         }
-        kube::client::AuthError::AuthExecParse(_) => "the credential plugin's output is not an ExecCredential".to_owned(),
+        kube::client::AuthError::AuthExecParse(_) => {
+            "the credential plugin's output is not an ExecCredential".to_owned()
+        }
         other => other.to_string(),
     };
     Some(ClusterError::Authentication {

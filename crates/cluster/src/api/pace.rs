@@ -19,8 +19,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// `qps` at or below zero means no limit.
     pub(crate) fn new(qps: f32, burst: u32) -> Self {
-        let interval =
-            if qps > 0.0 { Duration::from_secs_f64(1.0 / f64::from(qps)) } else { Duration::ZERO };
+        let interval = if qps > 0.0 { Duration::from_secs_f64(1.0 / f64::from(qps)) } else { Duration::ZERO };
         Self { interval, burst: burst.max(1), full_at: Mutex::new(None) }
     }
 

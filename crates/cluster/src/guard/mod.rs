@@ -158,12 +158,13 @@ fn review(path: &ApiPath<'_>, query: &[&str]) -> Result<(), String> {
 }
 
 fn non_resource(segments: &[&str], query: &[&str]) -> Result<(), String> {
-    let known = match segments {
-        ["version" | "healthz" | "livez" | "readyz" | "api" | "apis"] | ["api" | "apis", _] => true,
-        ["apis", _, _] | ["openapi", "v2" | "v3"] => true,
-        ["livez" | "readyz", _] => true,
-        _ => false,
-    };
+    let known = matches!(
+        segments,
+        ["version" | "healthz" | "livez" | "readyz" | "api" | "apis"]
+            | ["api" | "apis" | "livez" | "readyz", _]
+            | ["apis", _, _]
+            | ["openapi", "v2" | "v3"]
+    );
     if !known {
         return Err("this path is not one that Stethoscope reads".to_owned());
     }

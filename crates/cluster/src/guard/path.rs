@@ -189,10 +189,7 @@ mod tests {
             Ok(ApiPath::Resource(path)) => path.rule(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(
-            rule("/api/v1/namespaces/shop/pods/web-0/log"),
-            "needs get pods/log in namespace shop"
-        );
+        assert_eq!(rule("/api/v1/namespaces/shop/pods/web-0/log"), "needs get pods/log in namespace shop");
         assert_eq!(rule("/apis/apps/v1/deployments"), "needs list deployments.apps cluster-wide");
     }
 
