@@ -1,5 +1,7 @@
 //! Self reviews: what may the client do? Reads of everything but Secrets, less what `access.yaml` denies.
 
+mod protobuf;
+
 use super::route::{Answer, json};
 use super::status::{Failure, USER};
 use super::store::Store;
@@ -42,8 +44,12 @@ impl Kind {
     }
 
     pub(crate) fn answer(self, store: &Store, body: &Bytes) -> Answer {
-        let mut review: Value = serde_json::from_slice(body)
-            .map_err(|error| Failure::bad_request(format!("the review is not valid JSON: {error}")))?;
+        let mut review = match protobuf::decode(body) {
+            Some(review) => review,
+            None => serde_json::from_slice::<Value>(body).map_err(|error| {
+                Failure::bad_request(format!("the review is neither JSON nor protobuf: {error}"))
+            })?,
+        };
         let (kind, api, status) = match self {
             Self::Who => (
                 "SelfSubjectReview",
