@@ -45,6 +45,9 @@ impl Scanner<'_> {
             Command::RedisCli => b"-a",
             Command::Curl | Command::FromLiteral => b"-u",
         };
+        if command == Command::Curl {
+            self.user_flag(word_end, until);
+        }
         let mut at = word_end;
         while let Some(next) = self.bytes[at..until].windows(2).position(|pair| pair == flag) {
             let flag_at = at + next;
@@ -81,6 +84,33 @@ impl Scanner<'_> {
                 self.seal(value.start, value.end, "password");
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// `--user name:x`.
+    fn user_flag(&mut self, from: usize, until: usize) {
+        let Some(flag) = self.text[from..until].find("--user") else {
+            return;
+        };
+        let at = from + flag + 6;
+        let start = self.run(at, 4, |b| matches!(b, b' ' | b'=' | b'"' | b'\'' | b','));
+        let end = self.run(start, REACH, |b| !b.is_ascii_whitespace() && b != b'"' && b != b'\'');
+        let Some(colon) = self.text[start..end].find(':').filter(|_| start > at) else {
+            return;
+        };
+        if colon > 0 && !values::is_placeholder(&self.text[start + colon + 1..end]) {
+            self.seal(start + colon + 1, end, "password");
+        }
+    }
+
+    /// `vault login x`.
+    pub(super) fn vault_login(&mut self, end: usize) -> Result<(), RedactError> {
+        let until = self.run(end, REACH, |b| !b.is_ascii_whitespace() && b != b'"' && b != b'\'');
+        self.spend(until - end)?;
+        let value = &self.text[end..until];
+        if !value.starts_with('-') && !value.contains('=') && value.bytes().any(|b| b.is_ascii_digit()) {
+            self.seal(end, until, "vault-token");
         }
         Ok(())
     }

@@ -48,6 +48,8 @@ enum Trigger {
     Scheme,
     /// A command that takes a password in a flag of its own.
     Command(command::Command),
+    /// `vault login`.
+    VaultLogin,
     /// `IDENTIFIED BY`.
     IdentifiedBy,
     /// `sig=` of a shared access signature.
@@ -113,7 +115,8 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     add(&["mysql", "mariadb"], Trigger::Command(Command::Mysql));
     add(&["sshpass"], Trigger::Command(Command::Sshpass));
     add(&["redis-cli"], Trigger::Command(Command::RedisCli));
-    add(&["curl"], Trigger::Command(Command::Curl));
+    add(&["curl", "etcdctl", "wget"], Trigger::Command(Command::Curl));
+    add(&["vault login "], Trigger::VaultLogin);
     add(
         &["docker login", "podman login", "registry login", "oc login", "skopeo login"],
         Trigger::Command(Command::Login),
@@ -204,6 +207,7 @@ impl Scanner<'_> {
             Trigger::Jwt => self.jwt(start),
             Trigger::Scheme => self.scheme(start, end),
             Trigger::Command(command) => self.command(command, start, end),
+            Trigger::VaultLogin => self.vault_login(end),
             Trigger::IdentifiedBy => self.identified_by(end),
             Trigger::Signature => self.signature(start, end),
             Trigger::PgPass => self.pgpass(start, end),

@@ -112,6 +112,8 @@ impl Scanner<'_> {
         let Some((between, at)) = self.between(&name, after) else {
             return self.without_separator(&name, after);
         };
+        let first = self.with_word_before(first, until);
+        let name = Name { start: first, ..name };
         let Some(promise) = names::promise(&self.text[first..until]) else {
             return Ok(());
         };
@@ -120,6 +122,34 @@ impl Scanner<'_> {
         }
         let begins_line = self.begins_line(first);
         self.paired(Name { begins_line, ..name }, promise, between, at)
+    }
+
+    /// `API key: x`, `connection string: x`: names of two words.
+    fn with_word_before(&self, start: usize, end: usize) -> usize {
+        let second = &self.text[start..end];
+        if start < 2
+            || self.bytes[start - 1] != b' '
+            || !["key", "secret", "token", "string"].iter().any(|word| second.eq_ignore_ascii_case(word))
+        {
+            return start;
+        }
+        let from = self.run_back(start - 1, 12, |b| b.is_ascii_alphabetic());
+        let word = &self.text[from..start - 1];
+        let known = [
+            "api",
+            "access",
+            "secret",
+            "private",
+            "encryption",
+            "signing",
+            "license",
+            "client",
+            "connection",
+            "master",
+        ]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known));
+        if known { from } else { start }
     }
 
     /// A pseudonym: ours is stepped over, a look-alike is marked. Whether there was one.
@@ -203,7 +233,9 @@ impl Scanner<'_> {
             b'%' if self.bytes[at..].starts_with(b"%3A") || self.bytes[at..].starts_with(b"%3a") => {
                 Some((Between::Colon, at + 3))
             }
-            b'>' if name.start > 0 && self.bytes[name.start - 1] == b'<' => Some((Between::Tag, at + 1)),
+            b'>' if name.quoted || (name.start > 0 && self.bytes[name.start - 1] == b'<') => {
+                Some((Between::Tag, at + 1))
+            }
             _ => self.value_of_pair(name, after).map(|at| (Between::NameValue, at)).or_else(|| {
                 (name.dashes > 0)
                     .then(|| self.next_argument(name, after))
@@ -269,8 +301,13 @@ impl Scanner<'_> {
         let line = self.run(after, 8, |b| b == b' ' || b == b'\r');
         if self.byte(line) == b'\n' {
             let at = self.run(line, 128, |b| b.is_ascii_whitespace());
-            return (self.byte(at) == b'-' && self.byte(at + 1) == b' ')
-                .then(|| self.run(at + 1, 8, |b| b == b' '));
+            if self.byte(at) == b'-' {
+                return (self.byte(at + 1) == b' ').then(|| self.run(at + 1, 8, |b| b == b' '));
+            }
+            // `kubectl describe` prints one argument a line, all at one indentation.
+            let flag = name.start - name.dashes;
+            let indent = flag - self.run_back(flag, 64, |b| b == b' ');
+            return (indent > 0 && at - line == indent + 1 && self.ends_line(at)).then_some(at);
         }
         if name.quoted || line == after || self.byte(line) == b'-' {
             return None;
@@ -384,8 +421,19 @@ impl Scanner<'_> {
                     // `password:x` has no space; a message always has.
                     return says && goes_on && promise != Promise::Password;
                 }
-                let prose =
-                    goes_on && promise != Promise::Password && word.bytes().all(|b| b.is_ascii_lowercase());
+                let wordlike =
+                    |b: u8| b.is_ascii_lowercase() || matches!(b, b'/' | b'-' | b'.' | b':' | b'_');
+                let prose = goes_on && promise != Promise::Password && word.bytes().all(wordlike);
+                // `serviceAccountToken: projected`: no issuer makes tokens that are short words.
+                let short = promise == Promise::Secret("token")
+                    && word.len() < 16
+                    && word.bytes().all(|b| b.is_ascii_lowercase());
+                // `svc/token: ClusterIP`: an object in a listing, not a key.
+                let object =
+                    promise != Promise::Password && name.start > 0 && self.bytes[name.start - 1] == b'/';
+                if short || (object && !values::looks_random(word)) {
+                    return true;
+                }
                 let sentence =
                     goes_on && word.bytes().skip(1).all(|b| b.is_ascii_lowercase()) && !name.begins_line;
                 if says || prose || (sentence && promise != Promise::Password) {
@@ -479,8 +527,11 @@ impl Scanner<'_> {
         let last = word.rsplit(['_', '.', ' ']).next().unwrap_or_default().to_ascii_lowercase();
         let password = matches!(last.as_str(), "password" | "passwd" | "passphrase" | "pwd" | "pass");
         let conf = matches!(last.as_str(), "requirepass" | "masterauth");
-        let token = matches!(last.as_str(), "token" | "key" | "apikey" | "secret" | "jwt");
-        if name.quoted || !(password || conf || token) {
+        let token = matches!(last.as_str(), "token" | "key" | "apikey" | "api-key" | "secret" | "jwt");
+        if name.quoted {
+            return Ok(());
+        }
+        if self.in_sentence(name, at, password)? {
             return Ok(());
         }
         let slashes = self.run(at, 4, |b| b == b'\\');
@@ -516,6 +567,58 @@ impl Scanner<'_> {
             self.seal(found.start, found.end, kind);
         }
         Ok(())
+    }
+
+    /// `logged in with password x`, `the password for admin is: x`, `invalid API key provided: x`,
+    /// `configure set aws_secret_access_key x`. Whether a secret was found.
+    fn in_sentence(&mut self, name: &Name, at: usize, password: bool) -> Result<bool, RedactError> {
+        let start = self.with_word_before(name.start, name.end);
+        let strong = matches!(
+            names::promise(&self.text[start..name.end]),
+            Some(Promise::Password | Promise::Secret(_))
+        );
+        let line = self.boundary(self.run(at, 96, |b| b != b'\n'));
+        self.spend(line - at)?;
+        if !strong {
+            return Ok(false);
+        }
+        let mut from = at;
+        for _ in 0..6 {
+            let end = self.run(from, line - from, |b| !b.is_ascii_whitespace() && b != b'"' && b != b'\'');
+            let word = self.text[from..end].trim_end_matches([',', '.', ':', ';', ')']);
+            let linked = matches!(
+                word,
+                "is" | "was"
+                    | "for"
+                    | "set"
+                    | "to"
+                    | "of"
+                    | "user"
+                    | "admin"
+                    | "root"
+                    | "the"
+                    | "="
+                    | ""
+                    | "provided"
+                    | "header"
+                    | "value"
+                    | "changed"
+            );
+            if !linked {
+                let least = if password { 6 } else { 12 };
+                let secret = word.len() >= least && is_made_up(word) && self.genuine_token(from).is_none();
+                if secret {
+                    let kind = if password { "password" } else { "token" };
+                    self.seal(from, from + word.len(), known::kind_of(word).unwrap_or(kind));
+                }
+                return Ok(secret);
+            }
+            from = self.run(end, 8, |b| b == b' ' || b == b'"' || b == b'\'');
+            if from >= line || from == end {
+                break;
+            }
+        }
+        Ok(false)
     }
 
     /// Nothing but one word stands on the rest of the line.
@@ -559,6 +662,23 @@ fn promise_holds(value: &str, promise: Promise) -> bool {
         Promise::Authorization | Promise::Cookie => false,
         _ => values::is_secret(value, promise),
     }
+}
+
+/// Letters and digits in no word's order: neither an object's name, a version, a number, a path nor an algorithm.
+fn is_made_up(word: &str) -> bool {
+    const ALGORITHMS: &[&str] = &[
+        "sha", "md5", "pbkdf2", "argon2", "bcrypt", "scrypt", "base64", "utf", "aes", "rsa", "ed25519",
+        "oauth2", "x509", "hs256", "rs256", "http", "ipv4", "ipv6",
+    ];
+    let lower = word.to_ascii_lowercase();
+    values::is_secret(word, Promise::Password)
+        && word.bytes().all(|b| b.is_ascii_graphic() && !b"/:=(){}[]<>|,".contains(&b))
+        && word.bytes().any(|b| b.is_ascii_digit())
+        && word.bytes().any(|b| b.is_ascii_alphabetic())
+        && !word.contains('.')
+        && !values::is_reference(word)
+        && !values::is_uuid(word)
+        && !ALGORITHMS.iter().any(|name| lower.starts_with(name))
 }
 
 /// Kubernetes bootstrap tokens: `abcdef.0123456789abcdef`.

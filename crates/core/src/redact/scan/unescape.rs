@@ -1,4 +1,4 @@
-//! The text inside a text: YAML, JSON and logs that were written into a JSON string.
+//! The text inside a text: YAML, JSON and logs that were written into a JSON string, a URL or a web page.
 //!
 //! One level of escapes is peeled off, the result is searched like any text, and what is found is mapped back. The
 //! quotes of the outer level become line ends: what stands in one string never runs on into the next.
@@ -16,12 +16,7 @@ pub(super) struct Peeled {
 /// Peels one level, if the text has escapes that hide structure.
 pub(super) fn peel(text: &str) -> Option<Peeled> {
     let bytes = text.as_bytes();
-    let structural = |at: usize| match bytes.get(at + 1) {
-        Some(b'n' | b'"' | b'\\') => true,
-        Some(b'u') => bytes[at..].starts_with(b"\\u00"),
-        _ => false,
-    };
-    let first = bytes.iter().enumerate().position(|(at, b)| *b == b'\\' && structural(at))?;
+    let first = (0..bytes.len()).find(|at| hides_structure(bytes, *at))?;
     if text.len() > u32::MAX as usize {
         return None;
     }
@@ -38,27 +33,13 @@ pub(super) fn peel(text: &str) -> Option<Peeled> {
             peeled.push('\n', at);
             continue;
         }
-        if c != '\\' {
-            peeled.push(c, at);
-            continue;
+        let (decoded, more) = match c {
+            '\\' => backslash(&bytes[at + 1..]),
+            '%' => percent(&bytes[at + 1..]),
+            '&' => entity(&bytes[at + 1..]),
+            _ => None,
         }
-        let (decoded, more) = match bytes.get(at + 1) {
-            Some(b'n' | b'r') => ('\n', 1),
-            Some(b't') => ('\t', 1),
-            Some(quoted @ (b'"' | b'\\' | b'/' | b'\'')) => (char::from(*quoted), 1),
-            Some(b'u') => match bytes.get(at + 2..at + 6) {
-                // encoding/json escapes these in every string.
-                Some(b"0026") => ('&', 5),
-                Some(b"003c" | b"003C") => ('<', 5),
-                Some(b"003e" | b"003E") => ('>', 5),
-                Some(b"0027") => ('\'', 5),
-                Some(b"0022") => ('"', 5),
-                Some(b"000a" | b"000A") => ('\n', 5),
-                Some(b"003d" | b"003D") => ('=', 5),
-                _ => ('\\', 0),
-            },
-            _ => ('\\', 0),
-        };
+        .unwrap_or((c, 0));
         peeled.push(decoded, at);
         for _ in 0..more {
             rest.next();
@@ -66,6 +47,56 @@ pub(super) fn peel(text: &str) -> Option<Peeled> {
     }
     peeled.origins.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
     Some(peeled)
+}
+
+/// Whether an escape begins here behind which a name, a value or a line may stand.
+fn hides_structure(bytes: &[u8], at: usize) -> bool {
+    let next = &bytes[at + 1..];
+    match bytes[at] {
+        b'\\' => matches!(next.first(), Some(b'n' | b'"' | b'\\')) || next.starts_with(b"u00"),
+        b'%' => [b"22", b"3A", b"3a", b"3D", b"3d", b"7B", b"0A"].iter().any(|code| next.starts_with(*code)),
+        b'&' => next.starts_with(b"quot;") || next.starts_with(b"#34;") || next.starts_with(b"#39;"),
+        _ => false,
+    }
+}
+
+/// A JSON string's escape after its backslash: what it stands for, and its bytes.
+fn backslash(next: &[u8]) -> Option<(char, usize)> {
+    match next.first()? {
+        b'n' | b'r' => Some(('\n', 1)),
+        b't' => Some(('\t', 1)),
+        quoted @ (b'"' | b'\\' | b'/' | b'\'') => Some((char::from(*quoted), 1)),
+        // encoding/json escapes &, < and > in every string.
+        b'u' if next.get(1..3)? == b"00" => hex(next.get(3..5)?).map(|c| (c, 5)),
+        _ => None,
+    }
+}
+
+/// A URL's escape.
+fn percent(next: &[u8]) -> Option<(char, usize)> {
+    hex(next.get(..2)?).map(|c| (c, 2))
+}
+
+/// Two hex digits that give a line end or a printable character.
+fn hex(digits: &[u8]) -> Option<char> {
+    let code = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    matches!(code, b'\n' | b' '..=b'~').then(|| char::from(code))
+}
+
+/// An HTML entity.
+fn entity(next: &[u8]) -> Option<(char, usize)> {
+    [
+        ("quot;", '"'),
+        ("#34;", '"'),
+        ("#39;", '\''),
+        ("apos;", '\''),
+        ("amp;", '&'),
+        ("lt;", '<'),
+        ("gt;", '>'),
+    ]
+    .into_iter()
+    .find(|(name, _)| next.starts_with(name.as_bytes()))
+    .map(|(name, c)| (c, name.len()))
 }
 
 impl Peeled {

@@ -125,8 +125,9 @@ impl Scanner<'_> {
             let byte = self.bytes[at];
             match byte {
                 b if b.is_ascii_whitespace() || b == 0 => break,
-                b'"' | b'`' => break,
-                b'\'' if at > start && !self.byte(at + 1).is_ascii_alphanumeric() => break,
+                b'`' => break,
+                // A quote between two letters is a part of the value.
+                b'"' | b'\'' if at == start || !self.byte(at + 1).is_ascii_alphanumeric() => break,
                 b'(' => round += 1,
                 b'[' => square += 1,
                 b'{' => curly += 1,
