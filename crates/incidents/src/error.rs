@@ -104,6 +104,9 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Too many objects.
+    #[error("more than {0} Kubernetes objects")]
+    TooManyObjects(usize),
     /// All files together too large.
     #[error("more than {0} bytes in all")]
     TotalTooLarge(u64),

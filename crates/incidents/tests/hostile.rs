@@ -141,6 +141,58 @@ fn bombs_are_refused_by_total_file_size_count_and_ratio() {
 }
 
 #[test]
+fn a_million_tiny_objects_are_refused_and_a_flood_of_problems_is_counted() {
+    let pod = std::str::from_utf8(POD).unwrap();
+    let objects = format!("[{}]", vec![pod; 30].join(","));
+    let limits = OpenLimits { objects: 20, ..OpenLimits::default() };
+    let bytes = tar_of(&[file(POD_PATH, objects.as_bytes())]);
+    assert_eq!(refusal_with(&bytes, &limits), Refusal::TooManyObjects(20));
+
+    let broken = format!("[{pod},{}]", vec!["{}"; 1000].join(","));
+    let bundle = open(&tar_of(&[file(POD_PATH, broken.as_bytes())])).unwrap();
+    assert_eq!(bundle.problems().len(), 201);
+    assert_eq!(bundle.problems().last().unwrap(), "and 800 problems more");
+}
+
+#[test]
+fn yaml_that_explodes_through_aliases_is_a_problem_and_costs_no_time() {
+    let mut yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        yaml.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let started = std::time::Instant::now();
+    let bytes = tar_of(&[file(POD_PATH, POD), file("cluster-resources/bomb.yaml", yaml.as_bytes())]);
+    let bundle = open(&bytes).unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(bundle.problems().len(), 1);
+    assert!(
+        bundle.problems()[0].starts_with("cluster-resources/bomb.yaml: invalid YAML"),
+        "{:?}",
+        bundle.problems()
+    );
+}
+
+#[test]
+fn json_nested_a_hundred_thousand_deep_neither_overflows_the_stack_nor_hides_the_rest() {
+    let deep = format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"deep","namespace":"shop"}},"data":{}1{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    let lists = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let files = [
+        file(POD_PATH, POD),
+        file("cluster-resources/x.json", deep.as_bytes()),
+        file("cluster-resources/y.json", lists.as_bytes()),
+    ];
+    let bundle = open(&tar_of(&files)).unwrap();
+    assert!(bundle.objects().iter().any(|o| o.name == "web"));
+    let replay = stethoscope_incidents::replay::Replay::new(std::sync::Arc::new(bundle));
+    drop(replay.router());
+}
+
+#[test]
 fn a_header_that_claims_a_huge_name_is_refused_before_it_is_read() {
     let name = vec![b'a'; 4 << 20];
     let long = entry(b"././@LongLink", tar::EntryType::GNULongName, b"", &name);

@@ -320,6 +320,17 @@ async fn logs_that_do_not_exist_say_why() {
 }
 
 #[tokio::test]
+async fn a_container_that_waits_for_its_restart_shows_its_last_run() {
+    let pod = r#"[{"metadata":{"name":"p","namespace":"shop"},"spec":{"containers":[{"name":"c"}]},"status":{"containerStatuses":
+        [{"name":"c","restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":1}}}]}}]"#;
+    let replay = Replay::new(Arc::new(bundle(&[
+        ("cluster-resources/pods.json", pod),
+        ("cluster-resources/pods/logs/shop/p/c-previous.log", "boom\n"),
+    ])));
+    assert_eq!(get(&replay, "/api/v1/namespaces/shop/pods/p/log").await.text(), "boom\n");
+}
+
+#[tokio::test]
 async fn node_logs_are_listed_queried_and_filtered() {
     let replay = replay();
     let ask = async |rest: &str| get(&replay, &format!("/api/v1/nodes/rock-1/proxy/logs/{rest}")).await;

@@ -9,6 +9,8 @@ pub struct OpenLimits {
     pub file_bytes: u64,
     /// Most files and directories.
     pub files: usize,
+    /// Most Kubernetes objects.
+    pub objects: usize,
     /// Most unpacked bytes for each packed byte, looked at above [`Self::RATIO_FLOOR`]. Deflate ends at about 1,030,
     /// and lists of similar pods reach 100.
     pub ratio: u64,
@@ -27,6 +29,6 @@ impl OpenLimits {
 
 impl Default for OpenLimits {
     fn default() -> Self {
-        Self { total_bytes: 1 << 30, file_bytes: 256 << 20, files: 50_000, ratio: 500 }
+        Self { total_bytes: 1 << 30, file_bytes: 256 << 20, files: 50_000, objects: 1_000_000, ratio: 500 }
     }
 }

@@ -17,18 +17,15 @@ pub use limits::OpenLimits;
 pub use logs::{NodeLogs, PodLogs, Run};
 pub use objects::Object;
 
-use crate::error::BundleError;
+use crate::error::{BundleError, Refusal};
 use bytes::Bytes;
 use incident::Manifest;
 use layout::Role;
-use objects::Collector;
+use objects::{Collector, Problems};
 use source::{Files, Source};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Most problems that are kept; the rest is counted.
-const PROBLEMS: usize = 200;
 
 /// A recorded cluster, read once and checked.
 #[derive(Debug)]
@@ -53,13 +50,13 @@ impl Bundle {
     /// # Errors
     /// When the path can't be read, is no bundle, is hostile or larger than `limits`, or holds no object.
     pub fn open(path: &Path, limits: &OpenLimits) -> Result<Self, BundleError> {
-        Self::assemble(path, source::read(path, limits)?)
+        Self::assemble(path, source::read(path, limits)?, limits)
     }
 
     /// A bundle of files in memory, by path with `/` between the parts.
     ///
     /// # Errors
-    /// As [`Bundle::open`], for the paths and the content; limits do not apply.
+    /// As [`Bundle::open`], for the paths and the content; of the limits only the number of objects applies.
     pub fn from_files<N, C>(name: &str, files: impl IntoIterator<Item = (N, C)>) -> Result<Self, BundleError>
     where
         N: AsRef<str>,
@@ -73,13 +70,13 @@ impl Bundle {
                 out.insert(clean, content.into());
             }
         }
-        Self::assemble(Path::new(name), Source { files: out, problems: Vec::new() })
+        Self::assemble(Path::new(name), Source { files: out, ..Source::default() }, &OpenLimits::default())
     }
 
-    fn assemble(path: &Path, source: Source) -> Result<Self, BundleError> {
+    fn assemble(path: &Path, source: Source, limits: &OpenLimits) -> Result<Self, BundleError> {
         let empty = || BundleError::Empty { path: path.to_owned(), expected: layout::KNOWN };
         let (layout, roots) = layout::detect(&source.files).ok_or_else(empty)?;
-        let mut parts = Parts { problems: source.problems, ..Parts::default() };
+        let mut parts = Parts { problems: source.problems, limit: limits.objects, ..Parts::default() };
         for (file, content) in &source.files {
             if let Some(inside) = roots.iter().find_map(|root| file.strip_prefix(root.as_str())) {
                 parts.file(path, file, layout::role(layout, inside), content)?;
@@ -98,11 +95,6 @@ impl Bundle {
             }),
         };
         let (incident, expectation) = describe(path, manifest, captured_at);
-        let surplus = parts.problems.len().saturating_sub(PROBLEMS);
-        if surplus > 0 {
-            parts.problems.truncate(PROBLEMS);
-            parts.problems.push(format!("and {surplus} problems more"));
-        }
         Ok(Self {
             layout,
             incident,
@@ -115,7 +107,7 @@ impl Bundle {
             alerts: parts.alerts,
             flows: parts.flows,
             version: parts.version,
-            problems: parts.problems,
+            problems: parts.problems.into_lines(),
         })
     }
 
@@ -229,7 +221,8 @@ struct Parts {
     alerts: Option<Bytes>,
     flows: Option<(String, Bytes)>,
     version: Option<Bytes>,
-    problems: Vec<String>,
+    problems: Problems,
+    limit: usize,
 }
 
 impl Parts {
@@ -239,9 +232,12 @@ impl Parts {
             Role::Manifest => self.manifest = Some(Manifest::parse(content).map_err(wrong)?),
             Role::Access => self.access = incident::one_document(content).map_err(wrong)?,
             Role::Objects(assumed) => {
-                let mut collector =
-                    Collector { file, objects: &mut self.objects, problems: &mut self.problems };
-                collector.file(content, &assumed);
+                let (objects, problems) = (&mut self.objects, &mut self.problems);
+                Collector { file, objects, problems, limit: self.limit }.file(content, &assumed);
+                if self.objects.len() > self.limit {
+                    let refusal = Refusal::TooManyObjects(self.limit);
+                    return Err(BundleError::Refused { path: path.to_owned(), refusal });
+                }
             }
             Role::PodLogFile { namespace, pod, stem } => {
                 self.pod_logs.insert_file(&namespace, &pod, &stem, content.clone());

@@ -78,8 +78,36 @@ struct MetaHead<'a> {
 pub(crate) struct Collector<'a> {
     pub(crate) file: &'a str,
     pub(crate) objects: &'a mut Vec<Object>,
-    pub(crate) problems: &'a mut Vec<String>,
+    pub(crate) problems: &'a mut Problems,
+    /// No object is read beyond this many in all.
+    pub(crate) limit: usize,
 }
+
+/// What was passed over, the first of it in words and the rest as a number.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    kept: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    /// Most problems that are told in words.
+    const KEPT: usize = 200;
+
+    pub(crate) fn push(&mut self, problem: String) {
+        if self.kept.len() < Self::KEPT { self.kept.push(problem) } else { self.more += 1 }
+    }
+
+    pub(crate) fn into_lines(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.kept.push(format!("and {} problems more", self.more));
+        }
+        self.kept
+    }
+}
+
+/// A YAML tree takes about ten times the memory of its text, so larger files are passed over.
+const YAML_BYTES: usize = 64 << 20;
 
 /// Lists in lists are not nested deeper than this by any tool.
 const LIST_DEPTH: usize = 4;
@@ -102,6 +130,10 @@ impl Collector<'_> {
                 }
                 Err(_) => {}
             }
+        }
+        if text.len() > YAML_BYTES {
+            self.problem(&format!("more than {YAML_BYTES} bytes of YAML; record it as JSON"));
+            return;
         }
         match yaml_documents(text) {
             Ok(documents) => {
@@ -141,7 +173,7 @@ impl Collector<'_> {
 
     fn document(&mut self, raw: &RawValue, assumed: &Assumed, depth: usize) {
         let text = raw.get();
-        if text == "null" {
+        if text == "null" || self.objects.len() > self.limit {
             return;
         }
         if depth > LIST_DEPTH {

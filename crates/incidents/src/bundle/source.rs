@@ -1,6 +1,7 @@
 //! Bytes on disk to files in memory: a directory or an archive, guarded.
 
 use super::limits::OpenLimits;
+use super::objects::Problems;
 use crate::error::{BundleError, Refusal};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ pub(crate) type Files = BTreeMap<String, Bytes>;
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) files: Files,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Problems,
 }
 
 /// Reads a directory or an archive. The content decides, not the name.

@@ -14,7 +14,10 @@ pub(super) fn read(store: &Store, pod: &Object, request: &Request) -> Answer {
     let run = if request.flag("previous") { Run::Previous } else { Run::Current };
     let namespace = pod.namespace.as_deref().unwrap_or_default();
     let window = Window::of(store.captured_at, request)?;
-    match store.pod_logs.get(namespace, &pod.name, &container, run) {
+    let recorded = |run| store.pod_logs.get(namespace, &pod.name, &container, run);
+    // kubelet shows the last run of a container that waits to be started again.
+    let last_run = || recorded(Run::Previous).filter(|_| waits_for_restart(&value, &container));
+    match recorded(run).or_else(last_run) {
         Some(log) => Ok(text(window.cut(log, Stamps::of(log)))),
         None => Err(absent(pod, &value, &container, run)),
     }
@@ -52,13 +55,23 @@ fn container(pod: &Object, value: &Value, asked: Option<&str>) -> Result<String,
     }
 }
 
+fn status_of<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
+    let lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+    lists.iter().find_map(|list| {
+        let items = pod.pointer(&format!("/status/{list}"))?.as_array()?;
+        items.iter().find(|status| status.get("name").and_then(Value::as_str) == Some(container))
+    })
+}
+
+fn waits_for_restart(pod: &Value, container: &str) -> bool {
+    let has =
+        |pointer| status_of(pod, container).and_then(|s| s.pointer(pointer)).is_some_and(Value::is_object);
+    has("/state/waiting") && has("/lastState/terminated")
+}
+
 /// Why there is no log. The texts are kubelet's `validateContainerLogStatus` in `pkg/kubelet/kubelet_pods.go`.
 fn absent(pod: &Object, value: &Value, container: &str, run: Run) -> Failure {
-    let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
-    let status = statuses.iter().find_map(|list| {
-        let items = value.pointer(&format!("/status/{list}"))?.as_array()?;
-        items.iter().find(|status| status.get("name").and_then(Value::as_str) == Some(container))
-    });
+    let status = status_of(value, container);
     let state = |pointer: &str| status.and_then(|s| s.pointer(pointer)).filter(|v| v.is_object());
     let name = &pod.name;
     if run == Run::Previous {

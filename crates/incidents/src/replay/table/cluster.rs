@@ -248,3 +248,21 @@ pub(super) fn resource_slice(o: Printed<'_>) -> Vec<Value> {
         json!(o.age()),
     ]
 }
+
+pub(super) fn admission_policy(o: Printed<'_>) -> Vec<Value> {
+    let parameters = match (o.text("/spec/paramKind/apiVersion"), o.text("/spec/paramKind/kind")) {
+        (_, "") => "<unset>".to_owned(),
+        (api_version, kind) => format!("{api_version}/{kind}"),
+    };
+    vec![json!(o.name()), json!(o.list("/spec/validations").len()), json!(parameters), json!(o.age())]
+}
+
+pub(super) fn admission_binding(o: Printed<'_>) -> Vec<Value> {
+    let reference = match (o.text("/spec/paramRef/namespace"), o.text("/spec/paramRef/name")) {
+        _ if !o.has("/spec/paramRef") => "<unset>".to_owned(),
+        (namespace, "") => format!("{namespace}/*"),
+        ("", name) => name.to_owned(),
+        (namespace, name) => format!("{namespace}/{name}"),
+    };
+    vec![json!(o.name()), json!(o.text("/spec/policyName")), json!(reference), json!(o.age())]
+}

@@ -134,3 +134,18 @@ pub(super) fn endpoint_slice(o: Printed<'_>) -> Vec<Value> {
 pub(super) fn network_policy(o: Printed<'_>) -> Vec<Value> {
     vec![json!(o.name()), json!(selector_or_none(o.object.pointer("/spec/podSelector"))), json!(o.age())]
 }
+
+pub(super) fn service_cidr(o: Printed<'_>) -> Vec<Value> {
+    let cidrs = join(o.list("/spec/cidrs").iter().filter_map(Value::as_str).map(str::to_owned));
+    vec![json!(o.name()), json!(cidrs), json!(o.age())]
+}
+
+pub(super) fn ip_address(o: Printed<'_>) -> Vec<Value> {
+    let parts =
+        ["group", "resource", "namespace", "name"].map(|key| o.text(&format!("/spec/parentRef/{key}")));
+    let [group, resource, namespace, name] = parts;
+    let kind = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
+    let parent =
+        [kind.as_str(), namespace, name].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("/");
+    vec![json!(o.name()), json!(parent), json!(o.age())]
+}

@@ -116,3 +116,7 @@ pub(super) fn csi_driver(o: Printed<'_>) -> Vec<Value> {
         json!(o.age()),
     ]
 }
+
+pub(super) fn capacity(o: Printed<'_>) -> Vec<Value> {
+    vec![json!(o.name()), json!(o.text("/storageClassName")), json!(o.text_or("/capacity", UNSET))]
+}
