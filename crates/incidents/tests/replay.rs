@@ -290,6 +290,8 @@ async fn head_brings_headers_and_no_body() {
     let answer = ask(&replay(), request).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
     assert_eq!(answer.headers["content-type"], "application/json");
+    let length = get(&replay(), LAMP).await.body.len();
+    assert_eq!(answer.headers["content-length"], length.to_string());
 }
 
 #[tokio::test]
@@ -344,6 +346,17 @@ async fn node_logs_are_listed_queried_and_filtered() {
     let other = get(&replay, "/api/v1/nodes/rock-2/proxy/logs/?query=kubelet").await.failure();
     assert_eq!(other.2, "logs of node \"rock-2\" were not recorded in this incident");
     assert_eq!(get(&replay, "/api/v1/nodes/rock-1/proxy/stats/summary").await.failure().0, 404);
+}
+
+#[tokio::test]
+async fn node_log_lines_with_full_times_are_cut_by_time() {
+    let log = "2026-01-01T10:00:00.000001Z one\n2026-01-01T10:00:09.000001Z two\n";
+    let replay = Replay::new(Arc::new(bundle(&[
+        ("cluster-resources/nodes.json", r#"[{"metadata":{"name":"n"}}]"#),
+        ("nodes/n/logs/kubelet.log", log),
+    ])));
+    let path = "/api/v1/nodes/n/proxy/logs/?query=kubelet&sinceTime=2026-01-01T10:00:05Z";
+    assert_eq!(get(&replay, path).await.text(), "2026-01-01T10:00:09.000001Z two\n");
 }
 
 fn access_review(verb: &str, group: &str, resource: &str, namespace: &str) -> Value {
@@ -533,6 +546,20 @@ fn a_server_answers_over_a_socket_and_ends_with_an_open_watch() {
     let started = Instant::now();
     drop(server);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn head_over_a_socket_ends_after_the_headers() {
+    use std::io::{Read, Write};
+    let server = Server::start(&replay());
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "HEAD {LAMP} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(!answer.contains("content-length: 0"), "{answer}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub(super) enum Stamps {
 }
 
 impl Stamps {
-    fn of(log: &[u8]) -> Self {
+    pub(super) fn of(log: &[u8]) -> Self {
         let first = log.split(|b| *b == b'\n').find(|line| !line.is_empty());
         match first.and_then(stamp) {
             Some(_) => Self::Leading,
@@ -162,6 +162,11 @@ impl Window {
             return Err(Failure::bad_request("limitBytes must be greater than 0"));
         }
         Ok(Self { tail, since, bytes, stamps_wanted: request.flag("timestamps") })
+    }
+
+    /// The same window over lines that keep their times.
+    pub(super) fn keeping_stamps(self) -> Self {
+        Self { stamps_wanted: true, ..self }
     }
 
     /// Cuts a log: since, then tail, then bytes, as kubelet does.

@@ -41,7 +41,7 @@ pub(super) fn read(store: &Store, nodes: &Resource, node: &str, rest: &[&str], r
         );
     }
     let pattern = request.param("pattern").map(pattern).transpose()?;
-    let window = Window::of(store.captured_at, request)?;
+    let window = Window::of(store.captured_at, request)?.keeping_stamps();
     let mut out = Vec::new();
     for unit in wanted {
         let unit = unit.strip_suffix(".service").unwrap_or(unit);
@@ -58,8 +58,8 @@ pub(super) fn read(store: &Store, nodes: &Resource, node: &str, rest: &[&str], r
             }
             None => log.to_vec(),
         };
-        // Journal lines have no year or zone, so sinceTime can't cut them.
-        out.extend(window.cut(&matching, Stamps::None));
+        // Lines of `journalctl -o short` have no year or zone, so sinceTime cuts only where RFC 3339 times lead.
+        out.extend(window.cut(&matching, Stamps::of(&matching)));
         if out.last().is_some_and(|b| *b != b'\n') {
             out.push(b'\n');
         }

@@ -5,7 +5,7 @@ use super::request::{Request, Shape};
 use super::status::Failure;
 use super::store::{Resource, Store};
 use super::{discovery, logs, node_logs, objects, openapi, review, table};
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode, header};
@@ -34,7 +34,10 @@ pub(super) async fn answer(State(store): State<Arc<Store>>, request: http::Reque
 
 /// Headers only. Over a socket hyper drops the body by itself; in process nobody would.
 fn without_body(response: Response) -> Response {
-    let (parts, _) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
     Response::from_parts(parts, Body::empty())
 }
 
