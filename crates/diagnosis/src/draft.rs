@@ -1,5 +1,6 @@
 //! A finding in the making, and the proofs it quotes.
 
+use crate::logs::Run;
 use crate::snapshot::{Event, Pod};
 use crate::world::{World, reference};
 use jiff::Timestamp;
@@ -131,10 +132,10 @@ pub(crate) fn event(event: &Event) -> Proof {
 }
 
 /// A line of a container's log, verbatim.
-pub(crate) fn log(pod: &Pod, container: &str, previous: bool, line: &str) -> Proof {
+pub(crate) fn log(pod: &Pod, container: &str, run: Run, line: &str) -> Proof {
     Proof {
         object: reference("Pod", &pod.metadata),
-        source: ProofSource::Log { container: container.to_owned(), previous },
+        source: ProofSource::Log { container: container.to_owned(), previous: run == Run::Previous },
         quote: line.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use crate::Diagnosis;
 use crate::snapshot::GapReason;
 use std::fmt::Write as _;
+use stethoscope_core::cause::CauseCode;
 use stethoscope_core::finding::{Finding, Proof, ProofSource};
 
 /// Findings told in full; the rest in a line each.
@@ -55,7 +56,7 @@ fn full(out: &mut String, number: usize, finding: &Finding) {
         let _ = writeln!(out, "   - {}: {}", place(proof), proof.quote);
     }
     if !finding.chain.is_empty() {
-        let chain: Vec<&str> = finding.chain.iter().map(|cause| cause.as_str()).collect();
+        let chain: Vec<&str> = finding.chain.iter().map(CauseCode::as_str).collect();
         let _ = writeln!(out, "   leads to: {}", chain.join(" -> "));
     }
     if !finding.affected.is_empty() {

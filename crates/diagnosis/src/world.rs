@@ -1,5 +1,6 @@
 //! The snapshot with everything detectors look up, indexed once.
 
+use crate::logs::Run;
 use crate::snapshot::{
     ConfigMap, EndpointSlice, Event, LabelSelector, Labels, LogExcerpt, LogSource, Meta, Node,
     PersistentVolumeClaim, Pod, PodTemplate, ReplicaSet, Service, Snapshot, StorageClass,
@@ -226,7 +227,7 @@ impl<'a> World<'a> {
         match owner.kind.as_str() {
             "Node" => reference("Pod", &pod.metadata),
             "ReplicaSet" => match self.replica_sets.get(&(namespace, owner.name.as_str())) {
-                Some(set) => self.root_of_set(set),
+                Some(set) => Self::root_of_set(set),
                 None => ObjectRef::namespaced("ReplicaSet", namespace, &owner.name),
             },
             "Job" => match self.job_owner.get(&(namespace, owner.name.as_str())) {
@@ -238,7 +239,7 @@ impl<'a> World<'a> {
     }
 
     /// The workload of a ReplicaSet.
-    pub(crate) fn root_of_set(&self, set: &ReplicaSet) -> ObjectRef {
+    fn root_of_set(set: &ReplicaSet) -> ObjectRef {
         set.metadata.controller().map_or_else(
             || reference("ReplicaSet", &set.metadata),
             |owner| ObjectRef::namespaced(&owner.kind, &set.metadata.namespace, &owner.name),
@@ -385,12 +386,12 @@ impl<'a> World<'a> {
         self.namespaces.get(namespace).map(|meta| &meta.labels)
     }
 
-    pub(crate) fn log(&self, pod: &Pod, container: &str, previous: bool) -> Option<&'a str> {
+    pub(crate) fn log(&self, pod: &Pod, container: &str, run: Run) -> Option<&'a str> {
         let source = LogSource::Container {
             namespace: pod.metadata.namespace.clone(),
             pod: pod.metadata.name.clone(),
             container: container.to_owned(),
-            previous,
+            previous: run == Run::Previous,
         };
         self.logs.get(&source).map(|log| log.text.as_str())
     }

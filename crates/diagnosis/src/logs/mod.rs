@@ -3,6 +3,15 @@
 pub(crate) mod signatures;
 mod wanted;
 
+/// Which run of a container a log is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// The present one, or the last.
+    Current,
+    /// The one before.
+    Previous,
+}
+
 /// Longest quote taken from a log line, in bytes.
 const QUOTED: usize = 400;
 

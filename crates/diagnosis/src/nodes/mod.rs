@@ -46,7 +46,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             found.extend(not_ready(world, node));
         }
         found.extend(pressure(world, node));
-        found.extend(cordoned(world, node));
+        found.extend(cordoned(node));
     }
 }
 
@@ -145,11 +145,8 @@ fn runtime_event<'a>(world: &World<'a>, node: &Node) -> Option<&'a Event> {
         "default",
         &node.metadata.name,
     ));
-    if node.ready() {
-        on_pods.filter(says).next().copied()
-    } else {
-        on_pods.chain(on_node).find(says).copied()
-    }
+    let mut on_pods = on_pods;
+    if node.ready() { on_pods.find(says).copied() } else { on_pods.chain(on_node).find(says).copied() }
 }
 
 fn lost_lease(world: &World<'_>, node: &Node) -> Option<stethoscope_core::finding::Proof> {
@@ -240,7 +237,7 @@ fn pressure(world: &World<'_>, node: &Node) -> Vec<Draft> {
 }
 
 /// A cordon without a victim is background: somebody maintains the node.
-fn cordoned(_world: &World<'_>, node: &Node) -> Option<Draft> {
+fn cordoned(node: &Node) -> Option<Draft> {
     let at = reference("Node", &node.metadata);
     (node.spec.unschedulable && node.ready()).then(|| {
         Draft::new(CORDONED, at.clone(), 0.2, format!("node {} is cordoned", node.metadata.name))

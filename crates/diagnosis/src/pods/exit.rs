@@ -1,8 +1,8 @@
 //! Containers that end: out of memory, by signal, with an error, or with nothing more to do.
 
 use crate::draft::{Draft, Felt, field, log, some_pods};
-use crate::logs::last_line;
 use crate::logs::signatures::{self, Signature};
+use crate::logs::{Run, last_line};
 use crate::snapshot::{ContainerStatus, Pod, Terminated};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
@@ -115,7 +115,9 @@ fn explain(
     let at = reference("Pod", &pod.metadata);
     let container = &status.name;
     let previous = status.state.terminated.is_none();
-    let text = world.log(pod, container, previous).or_else(|| world.log(pod, container, false));
+    let run = if previous { Run::Previous } else { Run::Current };
+    let read = [run, Run::Current].into_iter().find_map(|run| Some((run, world.log(pod, container, run)?)));
+    let text = read.map(|(_, text)| text);
     let signature = text.map(signatures::newest).unwrap_or_default();
     let telling = |wanted: Signature| signature.iter().find(|(known, _)| *known == wanted);
     let init = pod.status.init_container_statuses.iter().any(|init| init.name == *container);
@@ -199,10 +201,9 @@ fn explain(
             .proof(field(&at, &format!("spec.containers[{container}].resources.limits.memory"), limit))
             .param("limit", limit.text());
     }
-    if let Some(text) = text {
-        let from_previous = world.log(pod, container, previous).is_some() && previous;
+    if let Some((run, text)) = read {
         let line = signature.first().map(|(_, line)| *line).or_else(|| last_line(text));
-        draft = draft.proofs(line.map(|line| log(pod, container, from_previous, line)));
+        draft = draft.proofs(line.map(|line| log(pod, container, run, line)));
     }
     draft
 }

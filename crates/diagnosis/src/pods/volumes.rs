@@ -1,7 +1,7 @@
 //! Volumes that can't be attached or mounted, or that the process may not write.
 
 use crate::draft::{Draft, event, field, log, some_pods};
-use crate::logs::last_line_with;
+use crate::logs::{Run, last_line_with};
 use crate::snapshot::{Event, Pod};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
@@ -39,8 +39,8 @@ fn not_writable(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Dr
             continue;
         }
         let container = pod.spec.container(&status.name)?;
-        for previous in [true, false] {
-            let Some(text) = world.log(pod, &status.name, previous) else { continue };
+        for run in [Run::Previous, Run::Current] {
+            let Some(text) = world.log(pod, &status.name, run) else { continue };
             let Some(line) = last_line_with(
                 text,
                 &[
@@ -71,7 +71,7 @@ fn not_writable(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Dr
                     status.name, mount.name, mount.mount_path
                 ),
             )
-            .proof(log(pod, &status.name, previous, line))
+            .proof(log(pod, &status.name, run, line))
             .proof(field(
                 &at,
                 &format!("spec.containers[{}].volumeMounts[{}].mountPath", status.name, mount.name),

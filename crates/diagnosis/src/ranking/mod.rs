@@ -21,19 +21,29 @@ use stethoscope_core::object::ObjectRef;
 
 /// Most findings that are told.
 const TOLD: usize = 50;
+/// Seconds.
+const HOUR: i64 = 3600;
 /// Most affected objects named under a finding.
 const AFFECTED: usize = 30;
 
 /// Orders drafts and puts what is explained under its cause.
 pub(crate) fn rank(world: &World<'_>, focus: &Focus, drafts: Vec<Draft>) -> Vec<Finding> {
     let mut drafts = merge(drafts);
-    drafts.sort_by(|a, b| order(world, focus, a).cmp(&order(world, focus, b)));
+    drafts.sort_by_cached_key(|draft| order(world, focus, draft));
     let hits: Vec<BTreeSet<ObjectRef>> = drafts.iter().map(|draft| hits(world, draft)).collect();
     let explained_by = explanations(&drafts, &hits);
     let mut told: Vec<Option<Finding>> = drafts.iter().map(|draft| Some(draft.finding.clone())).collect();
+    let mut symptoms: Vec<(usize, Finding, bool)> = Vec::new();
     for (at, by) in explained_by.iter().enumerate() {
         let Some(by) = by.map(|by| root(by, &explained_by)) else { continue };
-        let Some(symptom) = told[at].take() else { continue };
+        if let Some(symptom) = told[at].take() {
+            let beyond = !hits[by].contains(&symptom.subject);
+            symptoms.push((by, symptom, beyond));
+        }
+    }
+    // What the cause hits itself comes first in its chain, then what suffers through that; each from deep to shallow.
+    symptoms.sort_by_key(|(_, symptom, beyond)| (*beyond, depth(&symptom.cause)));
+    for (by, symptom, _) in symptoms {
         if let Some(cause) = &mut told[by] {
             absorb(cause, symptom);
         }
@@ -80,24 +90,21 @@ fn merge(drafts: Vec<Draft>) -> Vec<Draft> {
     merged
 }
 
-/// Sorted ascending: the first is told first.
-type Order = (bool, Reverse<Felt>, bool, Reverse<u32>, Depth, Reverse<i64>, ObjectRef, String);
+/// Sorted ascending, the first is told first: what concerns the question's namespace, causes before background and bare
+/// symptoms, what is visible before what is not, then the score.
+type Order = (bool, bool, bool, Reverse<Felt>, Reverse<u32>, Depth, Reverse<i64>, ObjectRef, String);
 
 fn order(world: &World<'_>, focus: &Focus, draft: &Draft) -> Order {
     let finding = &draft.finding;
-    let elsewhere = focus.namespace.as_deref().is_some_and(|namespace| !touches(finding, namespace));
-    let symptom = matches!(depth(&finding.cause), Depth::WorkloadSymptom | Depth::Route | Depth::Caller);
+    let depth = depth(&finding.cause);
     (
-        elsewhere,
-        Reverse(draft.felt.max(Felt::Silently).min(if draft.felt == Felt::Nowhere {
-            Felt::Silently
-        } else {
-            Felt::Visibly
-        })),
-        draft.felt == Felt::Nowhere || symptom,
+        focus.namespace.as_deref().is_some_and(|namespace| !touches(finding, namespace)),
+        draft.felt == Felt::Nowhere,
+        matches!(depth, Depth::WorkloadSymptom | Depth::Route | Depth::Caller),
+        Reverse(draft.felt),
         Reverse(score(world, focus, draft)),
-        depth(&finding.cause),
-        Reverse(draft.since.map_or(0, |since| since.as_second())),
+        depth,
+        Reverse(draft.since.map_or(0, jiff::Timestamp::as_second)),
         finding.subject.clone(),
         finding.cause.to_string(),
     )
@@ -132,7 +139,6 @@ fn score(world: &World<'_>, focus: &Focus, draft: &Draft) -> u32 {
     } else {
         0.0
     };
-    const HOUR: i64 = 3600;
     let recent = match world.age(draft.since) {
         Some(age) if age < HOUR => 40.0,
         Some(age) if age < 24 * HOUR => 20.0,

@@ -9,7 +9,7 @@ mod event_text;
 mod predicates;
 
 use crate::draft::{Draft, event, field, newest, some_pods};
-use crate::snapshot::{Node, Pod};
+use crate::snapshot::{Affinity, Node, Pod, PodAffinity};
 use crate::world::{World, reference};
 pub(crate) use predicates::is_control_plane;
 use predicates::{Obstacle, Usage};
@@ -273,7 +273,7 @@ fn describe(
         .through(hit.iter().map(|node| reference("Node", &node.metadata))),
         Obstacle::Resource(resource) => describe_resource(workload, pod, resource, simulated, sure),
         Obstacle::AntiAffinity => {
-            let wanted = predicates::written_pod_affinity(pod, true);
+            let wanted = affinity(pod, |it| &it.pod_anti_affinity);
             let mut draft = new(
                 ANTI_AFFINITY,
                 format!("every node already runs a pod that {workload} must not share a {wanted}"),
@@ -291,7 +291,7 @@ fn describe(
             ))
         }
         Obstacle::PodAffinity => {
-            let wanted = predicates::written_pod_affinity(pod, false);
+            let wanted = affinity(pod, |it| &it.pod_affinity);
             new(POD_AFFINITY, format!("no node runs the pods that {workload} must be near ({wanted})")).proof(
                 field(
                     &at,
@@ -322,6 +322,11 @@ fn describe(
             new(UNSCHEDULABLE, format!("the scheduler finds no node for pods of {workload}"))
         }
     }
+}
+
+/// The required terms of one side of a pod's affinity, in words.
+fn affinity(pod: &Pod, side: impl Fn(&Affinity) -> &PodAffinity) -> String {
+    pod.spec.affinity.as_deref().map(|it| predicates::written_pod_affinity(side(it))).unwrap_or_default()
 }
 
 fn describe_resource(

@@ -4,8 +4,8 @@
 //! NodeResourcesFit, VolumeBinding, PodTopologySpread, InterPodAffinity).
 
 use crate::snapshot::{
-    Amounts, Labels, Node, NodeSelector, NodeSelectorTerm, Pod, PodAffinityTerm, Requirement, Taint,
-    Toleration,
+    Amounts, Labels, Node, NodeSelector, NodeSelectorTerm, Pod, PodAffinity, PodAffinityTerm, Requirement,
+    Taint, Toleration,
 };
 use crate::world::World;
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ pub(super) fn obstacles(world: &World<'_>, usage: &Usage, pod: &Pod, node: &Node
     }
     for resource in requested(pod) {
         let wanted = pod.spec.request(&resource);
-        let room = node.status.allocatable.get(&resource).map_or(0, |amount| amount.milli());
+        let room = node.status.allocatable.get(&resource).map_or(0, crate::snapshot::Quantity::milli);
         let known = !node.status.allocatable.is_empty();
         if wanted > 0 && known && wanted > room - usage.used(&node.metadata.name, &resource) {
             all.push(Obstacle::Resource(resource));
@@ -264,11 +264,10 @@ pub(super) fn written_affinity(pod: &Pod) -> String {
 }
 
 /// The required pod affinity or anti-affinity in words.
-pub(super) fn written_pod_affinity(pod: &Pod, anti: bool) -> String {
-    let Some(affinity) = &pod.spec.affinity else { return String::new() };
-    let terms = if anti { &affinity.pod_anti_affinity } else { &affinity.pod_affinity };
+pub(super) fn written_pod_affinity(terms: &PodAffinity) -> String {
     let term = |term: &PodAffinityTerm| {
-        let selector = term.label_selector.as_ref().map(|it| it.written()).unwrap_or_default();
+        let selector =
+            term.label_selector.as_ref().map(crate::snapshot::LabelSelector::written).unwrap_or_default();
         format!("{selector} on {}", term.topology_key)
     };
     terms.required.iter().map(term).collect::<Vec<_>>().join("; ")

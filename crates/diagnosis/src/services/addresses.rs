@@ -1,6 +1,7 @@
 //! Addresses in environment variables: who calls whom, and which address leads nowhere.
 
 use crate::draft::{Draft, Felt, absence, field, log, some_pods};
+use crate::logs::Run;
 use crate::logs::signatures::{self, Signature};
 use crate::snapshot::{Kind, Pod, PodSpec, Service};
 use crate::world::{World, reference};
@@ -155,7 +156,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
                 None if address.host.contains('.') => None,
                 None if namespace != home && world.service(home, &address.host).is_none() => None,
                 None if world.snapshot.has_gap(Kind::Service, namespace) => None,
-                None => unknown_host(world, &root, &address, namespace, pods),
+                None => Some(unknown_host(world, &root, &address, namespace, pods)),
             };
             found.extend(draft.map(|draft| {
                 let healthy = !workload.short();
@@ -276,7 +277,7 @@ fn unknown_host(
     address: &Address,
     namespace: &str,
     pods: &[&Pod],
-) -> Option<Draft> {
+) -> Draft {
     let at_variable = variable_path(address, &address.variable);
     let absent = absence(
         &ObjectRef::namespaced("Service", namespace, &address.host),
@@ -288,19 +289,17 @@ fn unknown_host(
             "{root} calls {} in namespace {namespace}, the Service is in {home} (variable {})",
             address.host, address.variable
         );
-        return Some(
-            Draft::new(ADDRESS, root.clone(), 0.88, statement)
-                .proof(field(root, &at_variable, &address.text))
-                .proof(absent)
-                .param(
-                    "value",
-                    address.text.replacen(
-                        &format!("{}.{namespace}", address.host),
-                        &format!("{}.{home}", address.host),
-                        1,
-                    ),
+        return Draft::new(ADDRESS, root.clone(), 0.88, statement)
+            .proof(field(root, &at_variable, &address.text))
+            .proof(absent)
+            .param(
+                "value",
+                address.text.replacen(
+                    &format!("{}.{namespace}", address.host),
+                    &format!("{}.{home}", address.host),
+                    1,
                 ),
-        );
+            );
     }
     let near = world.services_in(namespace).iter().find(|service| {
         let name = service.metadata.name.as_str();
@@ -316,14 +315,12 @@ fn unknown_host(
             "{root} calls the host {}, which does not exist; the Service is called {name} (variable {})",
             address.host, address.variable
         );
-        return Some(
-            Draft::new(ADDRESS, root.clone(), if told { 0.96 } else { 0.92 }, statement)
-                .proof(field(root, &at_variable, &address.text))
-                .proof(absent)
-                .proofs(complaint)
-                .proof(field(&reference("Service", &near.metadata), "metadata.name", name))
-                .param("value", address.text.replace(&address.host, name)),
-        );
+        return Draft::new(ADDRESS, root.clone(), if told { 0.96 } else { 0.92 }, statement)
+            .proof(field(root, &at_variable, &address.text))
+            .proof(absent)
+            .proofs(complaint)
+            .proof(field(&reference("Service", &near.metadata), "metadata.name", name))
+            .param("value", address.text.replace(&address.host, name));
     }
     let owner = world
         .workloads
@@ -353,21 +350,21 @@ fn unknown_host(
         if told { draft } else { draft.severity(Severity::Info).felt(Felt::Nowhere) }
     };
     draft = draft.proof(field(root, &at_variable, &address.text)).proof(absent).proofs(complaint);
-    Some(draft)
+    draft
 }
 
 /// A log line of the caller that says the host does not resolve or answer.
 fn complaint(world: &World<'_>, pods: &[&Pod], host: &str) -> Option<stethoscope_core::finding::Proof> {
     for pod in pods {
         for container in &pod.spec.containers {
-            for previous in [false, true] {
-                let Some(text) = world.log(pod, &container.name, previous) else { continue };
+            for run in [Run::Current, Run::Previous] {
+                let Some(text) = world.log(pod, &container.name, run) else { continue };
                 let line = text.lines().rev().find(|line| {
                     matches!(signatures::of(line), Some(Signature::NameUnresolved | Signature::Unreachable))
                         && signatures::mentions(line, host)
                 });
                 if let Some(line) = line {
-                    return Some(log(pod, &container.name, previous, line));
+                    return Some(log(pod, &container.name, run, line));
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 use super::addresses::{Address, addresses};
 use crate::draft::{Draft, field, log};
+use crate::logs::Run;
 use crate::logs::signatures::{self, Signature};
 use crate::snapshot::Pod;
 use crate::world::{World, reference};
@@ -42,13 +43,13 @@ fn complaints(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Vec<Draft> 
     let mut drafts = Vec::new();
     let called = addresses(&pod.spec);
     for container in &pod.spec.containers {
-        for previous in [false, true] {
-            let Some(text) = world.log(pod, &container.name, previous) else { continue };
+        for run in [Run::Current, Run::Previous] {
+            let Some(text) = world.log(pod, &container.name, run) else { continue };
             for (signature, line) in signatures::newest(text) {
                 if let Some(draft) = explain(world, workload, pod, &called, signature, line) {
                     drafts.push(
                         draft
-                            .proof(log(pod, &container.name, previous, line))
+                            .proof(log(pod, &container.name, run, line))
                             .param("container", container.name.as_str())
                             .affects([reference("Pod", &pod.metadata)]),
                     );

@@ -4,7 +4,7 @@
 
 use super::addresses::addresses;
 use crate::draft::{Draft, Felt, field};
-use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule};
+use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule, ServicePort};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
 
@@ -26,7 +26,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             let port = address
                 .port
                 .and_then(|port| service.spec.ports.iter().find(|it| it.port == port))
-                .map(|port| port.target());
+                .map(ServicePort::target);
             if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Ingress) {
                 found.push(draft(world, policy, caller, callee, "Ingress"));
             } else if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Egress) {

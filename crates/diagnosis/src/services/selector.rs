@@ -16,7 +16,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         let namespace = &service.metadata.namespace;
         let selected = world.selected(namespace, &service.spec.selector);
         if selected.is_empty() {
-            found.extend(no_pod(world, service));
+            found.push(no_pod(world, service));
         } else if let Some(draft) = foreign(world, service, &selected) {
             found.push(draft);
         } else if world.knows_endpoints()
@@ -58,7 +58,7 @@ fn foreign(world: &World<'_>, service: &Service, selected: &[&crate::snapshot::P
 }
 
 /// No pod carries the labels. A template that does means the pods are missing, not the selector wrong.
-fn no_pod(world: &World<'_>, service: &Service) -> Option<Draft> {
+fn no_pod(world: &World<'_>, service: &Service) -> Draft {
     let namespace = &service.metadata.namespace;
     let at = reference("Service", &service.metadata);
     let wanted = service.spec.selector.written();
@@ -70,15 +70,10 @@ fn no_pod(world: &World<'_>, service: &Service) -> Option<Draft> {
         let root = owner.reference();
         let statement =
             format!("Service {} has no endpoints: its workload {root} has no pods", service.metadata.name);
-        return Some(
-            Draft::new(NO_ENDPOINTS, at.clone(), 0.5, statement)
-                .proof(absence(
-                    &at,
-                    format!("no endpoints for Service {namespace}/{}", service.metadata.name),
-                ))
-                .proof(field(&at, "spec.selector", wanted))
-                .through([root]),
-        );
+        return Draft::new(NO_ENDPOINTS, at.clone(), 0.5, statement)
+            .proof(absence(&at, format!("no endpoints for Service {namespace}/{}", service.metadata.name)))
+            .proof(field(&at, "spec.selector", wanted))
+            .through([root]);
     }
     let meant = meant(service, &templates);
     let carries = meant.map(|workload| workload.template.metadata.labels.written());
@@ -112,7 +107,7 @@ fn no_pod(world: &World<'_>, service: &Service) -> Option<Draft> {
         // Nothing in the namespace looks like what it means: an unused Service, or an operator's.
         draft = draft.severity(Severity::Low).felt(Felt::Nowhere);
     }
-    Some(draft)
+    draft
 }
 
 /// The workload the Service most likely means: of its name, or sharing label values, or with its target port open.

@@ -31,7 +31,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         }
         let key = (claim.metadata.namespace.clone(), claim.metadata.name.clone());
         let pods = users.get(&key).map_or(&[][..], Vec::as_slice);
-        if let Some(draft) = explain(world, claim, pods) {
+        if let Some(draft) = explain(world, claim) {
             found.push(attach(world, draft, pods));
         }
     }
@@ -108,7 +108,7 @@ fn missing(world: &World<'_>, namespace: &str, name: &str, pods: &[&Pod]) -> Dra
         .param("claim", name)
 }
 
-fn explain(world: &World<'_>, claim: &PersistentVolumeClaim, pods: &[&Pod]) -> Option<Draft> {
+fn explain(world: &World<'_>, claim: &PersistentVolumeClaim) -> Option<Draft> {
     let at = reference("PersistentVolumeClaim", &claim.metadata);
     let name = &claim.metadata.name;
     let failed = world
@@ -123,7 +123,7 @@ fn explain(world: &World<'_>, claim: &PersistentVolumeClaim, pods: &[&Pod]) -> O
         } else if waits_for_pod(world, claim) && failed.is_none() {
             return None;
         } else {
-            unbound(world, claim, &at, failed, pods)
+            unbound(world, claim, &at, failed)
         };
     let class = claim.spec.storage_class_name.as_deref();
     let mut draft = draft
@@ -146,7 +146,6 @@ fn unbound(
     claim: &PersistentVolumeClaim,
     at: &ObjectRef,
     failed: Option<&Event>,
-    _pods: &[&Pod],
 ) -> Draft {
     let name = &claim.metadata.name;
     let class = claim.spec.storage_class_name.as_deref();
@@ -193,7 +192,7 @@ fn unbound(
     if makes_volumes && claim.spec.volume_name.is_none() {
         return provisioning(at, name, failed);
     }
-    closest(world, claim, at, &same_class).unwrap_or_else(|| {
+    closest(claim, at, &same_class).unwrap_or_else(|| {
         let mut others = open_volumes(world, claim);
         if let Some(volume) = others.next() {
             let other = volume.spec.storage_class_name.as_deref().unwrap_or_default();
@@ -286,12 +285,7 @@ fn misfits(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Vec<Misf
 }
 
 /// The volume that needs the fewest repairs, and its first one.
-fn closest(
-    world: &World<'_>,
-    claim: &PersistentVolumeClaim,
-    at: &ObjectRef,
-    volumes: &[&PersistentVolume],
-) -> Option<Draft> {
+fn closest(claim: &PersistentVolumeClaim, at: &ObjectRef, volumes: &[&PersistentVolume]) -> Option<Draft> {
     let named = claim.spec.volume_name.as_deref();
     let mut fits: Vec<(Vec<Misfit>, &PersistentVolume)> = volumes
         .iter()
@@ -308,14 +302,10 @@ fn closest(
     let misfit = if misfits.contains(&Misfit::Occupied) { Misfit::Occupied } else { *misfits.first()? };
     let on = reference("PersistentVolume", &volume.metadata);
     let confidence = if misfits.len() == 1 { 0.95 } else { 0.85 };
-    Some(
-        describe(world, claim, at, volume, &on, misfit, confidence)
-            .param("volume", volume.metadata.name.as_str()),
-    )
+    Some(describe(claim, at, volume, &on, misfit, confidence).param("volume", volume.metadata.name.as_str()))
 }
 
 fn describe(
-    _world: &World<'_>,
     claim: &PersistentVolumeClaim,
     at: &ObjectRef,
     volume: &PersistentVolume,
@@ -333,7 +323,8 @@ fn describe(
                 .proof(field(on, "spec.accessModes", offered))
         }
         Misfit::Selector => {
-            let wanted = claim.spec.selector.as_ref().map(|selector| selector.written()).unwrap_or_default();
+            let wanted =
+                claim.spec.selector.as_ref().map(crate::snapshot::LabelSelector::written).unwrap_or_default();
             let labels = volume.metadata.labels.written();
             new(
                 SELECTOR,
