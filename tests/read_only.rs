@@ -84,6 +84,8 @@ async fn hostile_names_do_not_become_paths() {
     }
     for request in recording.requests() {
         let path = request.uri.path();
-        assert!(!path.contains("secrets") && !path.contains("..") && !path.ends_with("/exec"), "{path} left");
+        // `x/exec` may be read as the pod `exec` of namespace `x`, never as the subresource of a pod.
+        let subresource = path.split('/').skip(1).count() > 6 && !path.ends_with("/log");
+        assert!(!path.contains("secrets") && !path.contains("..") && !subresource, "{path} left");
     }
 }

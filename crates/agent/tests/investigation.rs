@@ -131,9 +131,20 @@ async fn a_limit_leads_to_one_last_turn_that_can_only_conclude() {
     let (ended, ..) = run_with(&script, Limits { tool_calls: 2, ..Limits::default() }).await;
     let requests = script.requests();
     assert_eq!(requests[2].choice, ToolChoice::Tool("conclude"));
-    let Ended::ModelFailed(answer, _) = ended else { panic!("the script ends before a conclusion") };
+    let Ended::Answered(answer) = ended else { panic!("it disobeys, it does not fail") };
     assert_eq!(answer.usage.budget_hit.as_deref(), Some("2 tool calls"));
     assert_eq!(answer.usage.tool_calls, 2);
+}
+
+#[tokio::test]
+async fn a_model_that_goes_on_calling_after_the_limit_is_stopped() {
+    let turns = (0..50).map(|_| calls(vec![("a", "digest", json!({})), ("b", "echo", json!({"text": "again"}))])).collect();
+    let script = Script::new(turns);
+    let (ended, investigation, _) = run_with(&script, Limits { turns: 6, ..Limits::default() }).await;
+    let Ended::Answered(answer) = ended else { panic!("it was to be stopped, not to fail") };
+    assert!(script.requests().len() <= 6, "{} requests", script.requests().len());
+    assert_eq!(answer.hypotheses[0].cause, "service.selector-mismatch");
+    world::every_call_has_one_result(investigation.messages());
 }
 
 #[tokio::test]

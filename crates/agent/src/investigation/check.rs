@@ -25,7 +25,8 @@ pub(super) fn check(investigation: &Investigation, conclusion: Conclude) -> (Ans
         .take(MOST_HYPOTHESES)
         .map(|claim| hypothesis(ledger, claim, &mut problems))
         .collect();
-    hypotheses.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    // The model's order stands, but what has no quote in the evidence goes behind what has.
+    hypotheses.sort_by_key(|hypothesis| !supported(hypothesis));
     for (rank, hypothesis) in (1..).zip(&mut hypotheses) {
         hypothesis.rank = rank;
     }
@@ -39,7 +40,6 @@ pub(super) fn check(investigation: &Investigation, conclusion: Conclude) -> (Ans
             evidence: citations(ledger, refuted.evidence, &mut Vec::new()),
         })
         .collect();
-    let supported = |hypothesis: &Hypothesis| hypothesis.evidence.iter().any(|citation| citation.verified);
     let mut verdict = conclusion.verdict;
     match verdict {
         Verdict::RootCauseFound if hypotheses.is_empty() => {
@@ -75,6 +75,11 @@ pub(super) fn check(investigation: &Investigation, conclusion: Conclude) -> (Ans
         usage: investigation.usage().clone(),
     };
     (answer, problems)
+}
+
+/// At least one quote stands in the evidence.
+fn supported(hypothesis: &Hypothesis) -> bool {
+    hypothesis.evidence.iter().any(|citation| citation.verified)
 }
 
 fn hypothesis(ledger: &Ledger, claim: Claim, problems: &mut Vec<String>) -> Hypothesis {

@@ -7,6 +7,8 @@ use stethoscope_core::answer::Usage;
 pub(super) const NO_CALLS: u32 = 2;
 /// Repeated calls after which the model must conclude.
 pub(super) const REPEATS: u32 = 3;
+/// Last turns in which the model calls something else than `conclude`; the next one ends the investigation.
+pub(super) const DISOBEYED: u32 = 1;
 /// Conclusions that are sent back because their evidence does not check.
 pub(super) const CHECKS: u32 = 1;
 

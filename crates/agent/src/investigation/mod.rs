@@ -82,7 +82,7 @@ struct Reminders {
     no_call: u32,
     repeated: u32,
     check: u32,
-    empty: u32,
+    disobeyed: u32,
 }
 
 /// A call of the model with what is to become of it.
@@ -299,7 +299,17 @@ impl Investigation {
         }
         let calls = self.triage(&reply.calls, last, intake)?;
         self.phase = Phase::Tools { calls };
-        Ok(self.tool_started_events(intake))
+        let mut events = self.tool_started_events(intake);
+        if last {
+            self.reminders.disobeyed += 1;
+            if self.reminders.disobeyed > limits::DISOBEYED {
+                // Nothing was run: every call of a last turn is refused.
+                events.extend(self.settle_answered());
+                let why = "the model went on calling tools when it could only conclude";
+                events.extend(self.finish(fallback::answer(self, why, None)));
+            }
+        }
+        Ok(events)
     }
 
     /// The model could not be asked, after the adapter's retries: concludes from what is known.

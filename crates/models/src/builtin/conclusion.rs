@@ -2,6 +2,7 @@
 
 use super::scope::Scope;
 use super::{DIAGNOSE, OVERVIEW, newest};
+use stethoscope_core::evidence::Evidence;
 use serde_json::{Value, json};
 use stethoscope_core::finding::{Finding, Severity};
 use stethoscope_core::model::ModelRequest;
@@ -48,9 +49,12 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
             "summary": format!("Not decided. The best candidate is {}: {}", best.subject, sentence(&best.statement)),
             "hypotheses": hypotheses,
         }),
-        _ if !digest.coverage.missing.is_empty() => json!({
+        _ if !blind_spots(digest, scope).is_empty() => json!({
             "verdict": "inconclusive",
-            "summary": format!("Nothing wrong was seen, but not everything could be read: {}.", digest.coverage.missing.join("; ")),
+            "summary": format!(
+                "Nothing wrong was seen, but what would show it could not be read: {}.",
+                blind_spots(digest, scope).join("; ")
+            ),
             "hypotheses": hypotheses,
         }),
         _ => json!({
@@ -60,6 +64,24 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
             "ruled_out": healthy(request),
         }),
     }
+}
+
+/// Kinds without which "nothing is wrong" cannot be said. Logs, quotas or Secrets that may not be read are told as
+/// coverage; these are where trouble shows first.
+const TELLING: &[&str] = &["Pod", "Event", "Service", "EndpointSlice", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Node"];
+
+/// What could not be read and would have shown trouble, one line each.
+fn blind_spots(digest: &Evidence, scope: &Scope) -> Vec<String> {
+    let gaps = digest.data.get("gaps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    gaps.iter()
+        .filter_map(|gap| {
+            let kind = gap.get("kind")?.as_str().filter(|kind| TELLING.contains(kind))?;
+            let namespace = gap.get("namespace").and_then(Value::as_str);
+            let elsewhere = namespace.is_some() && scope.namespace.is_some() && namespace != scope.namespace.as_deref();
+            let place = namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+            (!elsewhere).then(|| format!("{kind}{place}"))
+        })
+        .collect()
 }
 
 fn hypothesis(request: &ModelRequest<'_>, finding: &Finding) -> Value {

@@ -36,8 +36,11 @@ impl Scope {
         let Some(overview) = newest(request, OVERVIEW) else { return Self { namespace: named, names: Vec::new() } };
         let mut objects = BTreeSet::new();
         collect(&overview.data, None, &mut objects);
-        let words = words(question);
-        let hits: Vec<&(Option<String>, String)> = objects.iter().filter(|(_, name)| words.iter().any(|word| names(word, name))).collect();
+        let mut words = words(question);
+        if let Some(namespace) = &named {
+            words.remove(namespace);
+        }
+        let hits = hits(&words, &objects);
         let namespace = named.or_else(|| namespace_of(&words, &objects, &hits));
         let mut names: Vec<String> = Vec::new();
         for (place, name) in hits {
@@ -55,7 +58,7 @@ impl Scope {
             arguments["namespace"] = json!(namespace);
         }
         if !self.names.is_empty() {
-            arguments["words"] = json!(self.names);
+            arguments["question"] = json!(self.names.join(" "));
         }
         arguments
     }
@@ -102,6 +105,14 @@ fn names(word: &str, name: &str) -> bool {
     }
     let singular = bare_word.trim_end_matches('s');
     singular.len() >= 4 && (bare_name.starts_with(singular) || (bare_name.len() >= 4 && singular.starts_with(&bare_name)))
+}
+
+/// Objects that the words name. A word that names very many (an application's common prefix) tells nothing.
+fn hits<'a>(words: &BTreeSet<String>, objects: &'a BTreeSet<(Option<String>, String)>) -> Vec<&'a (Option<String>, String)> {
+    const MANY: usize = 6;
+    let named_by = |word: &String| objects.iter().filter(|(_, name)| names(word, name)).count();
+    let telling: Vec<&String> = words.iter().filter(|word| (1..=MANY).contains(&named_by(word))).collect();
+    objects.iter().filter(|(_, name)| telling.iter().any(|word| names(word, name))).collect()
 }
 
 /// The namespace that a word names, else the one that holds most of the objects hit, if one does.
@@ -172,7 +183,7 @@ mod tests {
         let mut objects = BTreeSet::new();
         collect(&data, None, &mut objects);
         let words = words("why is checkout failing?");
-        let hits: Vec<_> = objects.iter().filter(|(_, name)| words.iter().any(|word| names(word, name))).collect();
+        let hits = hits(&words, &objects);
         assert_eq!(namespace_of(&words, &objects, &hits), Some("shop".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! Markdown on a terminal: whole documents, and streams of pieces that are shown block by block.
 
 use super::{Paint, paint};
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use unicode_width::UnicodeWidthStr;
 
 /// How to show it.
@@ -149,11 +149,9 @@ impl Renderer {
                 self.gap();
                 self.quotes += 1;
             }
-            Tag::CodeBlock(kind) => {
+            Tag::CodeBlock(_) => {
                 self.flush();
-                if let CodeBlockKind::Indented | CodeBlockKind::Fenced(_) = kind {
-                    self.code = Some(String::new());
-                }
+                self.code = Some(String::new());
             }
             Tag::List(start) => {
                 self.flush();
@@ -261,7 +259,13 @@ impl Renderer {
             None if self.lists.is_empty() => (indent.clone(), indent),
             None => (format!("{indent}   "), format!("{indent}   ")),
         };
-        let options = textwrap::Options::new(self.look.width).initial_indent(&first).subsequent_indent(&rest).break_words(false);
+        // Names hold hyphens; a line never breaks inside one.
+        let options = textwrap::Options::new(self.look.width)
+            .initial_indent(&first)
+            .subsequent_indent(&rest)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .break_words(false);
         for line in text.lines() {
             for wrapped in textwrap::wrap(line.trim_end(), &options) {
                 self.out.push_str(wrapped.trim_end());
