@@ -56,7 +56,7 @@ pub enum ClusterError {
         what: String,
     },
     /// A list's continue token is too old (410).
-    #[error("the list of {what} expired while it was paged through")]
+    #[error("{what}: its pages expired again and again")]
     Expired {
         /// What was listed.
         what: String,

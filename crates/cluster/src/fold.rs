@@ -90,7 +90,10 @@ fn varies(word: &str) -> bool {
 fn tells_apart(previous: &str, word: &str) -> bool {
     let before = previous.trim_end_matches(':').to_lowercase();
     let named = ["status", "code", "exit", "exitcode", "statuscode", "signal", "error", "errno", "http"];
-    word.len() <= 4 && named.iter().any(|name| before.ends_with(name))
+    // An access log's 404 or 503 stands alone; folding it into the 200s would hide what is looked for.
+    let failure =
+        word.len() == 3 && word.starts_with(['4', '5']) && word.bytes().all(|byte| byte.is_ascii_digit());
+    failure || (word.len() <= 4 && named.iter().any(|name| before.ends_with(name)))
 }
 
 #[cfg(test)]
@@ -115,6 +118,7 @@ mod tests {
         assert_eq!(pattern("pod 8f14e45fceea167a lost"), "pod # lost");
         assert_eq!(pattern("dial tcp 10.0.0.7:5432: refused"), "dial tcp # refused");
         assert_ne!(pattern("sha256 mismatch"), pattern("sha512 mismatch"));
+        assert_eq!(pattern("GET /cart/17 503 12ms"), "GET /cart/# 503 #");
     }
 
     proptest! {

@@ -178,7 +178,7 @@ async fn a_list_that_expires_for_ever_is_given_up() {
     assert_eq!(
         told.map(|output| output.text),
         Err(ToolError::Unavailable {
-            message: "the list of list pods in namespace shop expired while it was paged through".to_owned(),
+            message: "list pods in namespace shop: its pages expired again and again".to_owned(),
             hint: None,
         })
     );

@@ -84,7 +84,8 @@ async fn every_tool_sends_reads_only() {
                 "{request:?}"
             ),
             "POST" => {
-                assert!(request.path.starts_with("/apis/authorization.k8s.io/v1/selfsubject"), "{request:?}")
+                let review = "/apis/authorization.k8s.io/v1/selfsubject";
+                assert!(request.path.starts_with(review), "{request:?}");
             }
             _ => panic!("{request:?}"),
         }

@@ -2,23 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Maps written on one line as `key=value,key=value`, as upstream prints selectors and amounts.
-const ON_ONE_LINE: [&str; 14] = [
-    "labels",
-    "matchLabels",
-    "selector",
-    "nodeSelector",
-    "limits",
-    "requests",
-    "hard",
-    "used",
-    "capacity",
-    "allocatable",
-    "default",
-    "defaultRequest",
-    "max",
-    "min",
-];
+/// Maps written on one line as `key=value,key=value`, as upstream prints labels and selectors.
+const ON_ONE_LINE: [&str; 4] = ["labels", "matchLabels", "selector", "nodeSelector"];
 
 /// Fields that never explain anything.
 const NOISE: [&str; 5] =
@@ -84,6 +69,10 @@ fn strip(value: &mut Value) {
             for (key, inner) in map.iter_mut() {
                 if let Value::Array(list) = inner {
                     list.retain(|item| !is_injected(key, item));
+                    if key == "ownerReferences" {
+                        let owners = list.iter_mut().filter_map(Value::as_object_mut);
+                        owners.for_each(|owner| owner.retain(|field, _| field == "kind" || field == "name"));
+                    }
                 }
                 strip(inner);
             }
@@ -144,7 +133,23 @@ fn flatten(path: &str, key: &str, value: &Value, out: &mut Vec<String>) {
         }
         Value::Array(list) => {
             for (index, item) in list.iter().enumerate() {
-                flatten(&format!("{path}[{}]", item_key(item, index)), "", item, out);
+                let Some((field, key)) = item_key(item) else {
+                    flatten(&format!("{path}[{index}]"), "", item, out);
+                    continue;
+                };
+                let path = format!("{path}[{key}]");
+                match item {
+                    // Environment variables and the like: a name and a value.
+                    Value::Object(map) if map.len() == 2 && map.get("value").is_some_and(is_scalar) => {
+                        flatten(&path, "", &map["value"], out);
+                    }
+                    // The key stands in the path already.
+                    Value::Object(map) if map.len() > 1 => {
+                        let rest = map.iter().filter(|(name, _)| *name != field);
+                        rest.for_each(|(name, inner)| flatten(&format!("{path}.{name}"), name, inner, out));
+                    }
+                    _ => flatten(&path, "", item, out),
+                }
             }
         }
         scalar_value => {
@@ -159,16 +164,17 @@ fn flatten(path: &str, key: &str, value: &Value, out: &mut Vec<String>) {
     }
 }
 
+fn is_scalar(value: &Value) -> bool {
+    !value.is_object() && !value.is_array()
+}
+
 fn is_flat(map: &Map<String, Value>) -> bool {
-    map.values().all(|value| !value.is_object() && !value.is_array())
+    map.values().all(is_scalar)
 }
 
 /// Items are known by name (containers, env), type (conditions) or key (taints), else by place.
-fn item_key(item: &Value, index: usize) -> String {
-    ["name", "type", "key"]
-        .iter()
-        .find_map(|field| item[field].as_str())
-        .map_or_else(|| index.to_string(), str::to_owned)
+fn item_key(item: &Value) -> Option<(&'static str, &str)> {
+    ["name", "type", "key"].into_iter().find_map(|field| Some((field, item.get(field)?.as_str()?)))
 }
 
 fn scalar(value: &Value) -> String {
@@ -214,15 +220,13 @@ mod tests {
                 "metadata.labels: app=web,tier=a",
                 "metadata.annotations: {}",
                 "spec.nodeSelector: disktype=ssd",
-                "spec.containers[web].name: web",
                 "spec.containers[web].image: web:1",
                 "spec.containers[web].args: --a --b",
-                "spec.containers[web].resources.limits: cpu=1,memory=64Mi",
-                "spec.containers[web].env[DB].name: DB",
-                "spec.containers[web].env[DB].value: db",
+                "spec.containers[web].resources.limits.cpu: 1",
+                "spec.containers[web].resources.limits.memory: 64Mi",
+                "spec.containers[web].env[DB]: db",
                 "spec.containers[web].volumeMounts: []",
                 "spec.tolerations: []",
-                "status.conditions[Ready].type: Ready",
                 "status.conditions[Ready].status: False",
             ]
         );

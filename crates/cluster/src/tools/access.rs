@@ -288,8 +288,10 @@ impl Access {
                 let (reason, grants) = if allowed {
                     (String::new(), grants)
                 } else {
-                    let words = format!("no binding of it allows {}; it has:", asked.spoken());
-                    (words, rbac.held(subject, asked.namespace.as_deref()))
+                    let held = rbac.held(subject, asked.namespace.as_deref());
+                    let words =
+                        if held.is_empty() { "it has no bindings" } else { "its bindings do not allow it" };
+                    (words.to_owned(), held)
                 };
                 output(sure.then_some(allowed), reason, given(grants, &mut coverage))
             }

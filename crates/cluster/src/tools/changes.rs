@@ -25,7 +25,11 @@ use stethoscope_core::tool::{CallContext, Coverage, Present, RbacRule, ToolError
 /// Looks for changes.
 pub(crate) struct Changes(pub(crate) Cluster);
 
-const SHOWN: usize = 40;
+const SHOWN: usize = 60;
+/// Further objects named in a line that tells of several.
+const NAMED: usize = 11;
+/// Seconds between objects that were created together.
+const TOGETHER: i64 = 10;
 const MOST: usize = 20_000;
 /// Differences told of one rollout, fields told of one edit.
 const DIFFERENCES: usize = 8;
@@ -44,7 +48,7 @@ pub(crate) struct Input {
     /// Only this, kind/name or part of a name
     #[serde(default, alias = "name")]
     object: Option<String>,
-    /// Default 40
+    /// Default 60
     #[serde(default, deserialize_with = "lenient")]
     #[schemars(with = "Option<u64>")]
     limit: Option<u64>,
@@ -520,20 +524,39 @@ fn differences(old: &Value, new: &Value) -> Vec<String> {
     out
 }
 
+/// Runs of objects of one kind and namespace that were created together: one line tells of them all.
+fn together(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    changes.chunk_by(|one, other| {
+        one.how == How::Created
+            && other.how == How::Created
+            && one.object.kind == other.object.kind
+            && one.object.namespace == other.object.namespace
+            && one.at.as_second() - other.at.as_second() <= TOGETHER
+    })
+}
+
 impl Present for Output {
     fn text(&self) -> String {
         if self.changes.is_empty() {
             return "no changes found in what the API server still knows\n".to_owned();
         }
         let mut out = String::new();
-        for change in &self.changes {
+        for group in together(&self.changes) {
+            let [change, others @ ..] = group else { continue };
             let object = match (&self.namespace, &change.object.namespace) {
                 (Some(_), _) | (_, None) => format!("{}/{}", change.object.kind, change.object.name),
                 (None, Some(place)) => format!("{}/{place}/{}", change.object.kind, change.object.name),
             };
             out.push_str(&format!("{} ago {} {object}", age(self.now, change.at), change.how.word()));
             match change.details.as_slice() {
-                [] => {}
+                [] => {
+                    for other in others.iter().take(NAMED) {
+                        out.push_str(&format!(", {}", other.object.name));
+                    }
+                    if others.len() > NAMED {
+                        out.push_str(&format!(", +{} more", others.len() - NAMED));
+                    }
+                }
                 [one] => out.push_str(&format!(" {one}")),
                 [first, rest @ ..] => {
                     out.push_str(&format!(" {first}"));
