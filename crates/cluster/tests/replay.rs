@@ -1,6 +1,6 @@
 //! The tools over recorded clusters, through the replay server in this process.
 
-#![allow(clippy::unwrap_used, reason = "a failing test fails")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failing test fails, a skipped one says so")]
 
 use pretty_assertions::assert_eq;
 use serde_json::json;

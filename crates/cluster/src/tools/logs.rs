@@ -8,7 +8,7 @@ use crate::error::ClusterError;
 use crate::fold::{Folded, fold};
 use crate::object::{self, items, number, text};
 use crate::query::Query;
-use crate::show::column::pod_status;
+use crate::show::pod::pod_status;
 use crate::snapshot::pod_log_path;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
