@@ -2,8 +2,8 @@
 
 use crate::logs::Run;
 use crate::snapshot::{
-    ConfigMap, EndpointSlice, Event, LabelSelector, Labels, LogExcerpt, LogSource, Meta, Node,
-    PersistentVolumeClaim, Pod, PodTemplate, ReplicaSet, Service, Snapshot, StorageClass,
+    ConfigMap, EndpointSlice, Event, LabelSelector, Labels, Lease, LogExcerpt, LogSource, Meta, Node,
+    PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate, ReplicaSet, Service, Snapshot, StorageClass,
 };
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -42,6 +42,9 @@ pub(crate) struct World<'a> {
     /// Deployments, StatefulSets, DaemonSets, bare ReplicaSets and Jobs.
     pub(crate) workloads: Vec<Workload<'a>>,
     workload_at: HashMap<Key<'a>, usize>,
+    workloads_by_namespace: HashMap<&'a str, Vec<Workload<'a>>>,
+    volumes: HashMap<&'a str, &'a PersistentVolume>,
+    heartbeats: HashMap<&'a str, &'a Lease>,
     pods_by_root: HashMap<ObjectRef, Vec<&'a Pod>>,
     pods_by_label: HashMap<Key<'a>, Vec<&'a Pod>>,
     pods_by_namespace: HashMap<&'a str, Vec<&'a Pod>>,
@@ -96,6 +99,14 @@ impl<'a> World<'a> {
             now: moment(snapshot),
             workloads: Vec::new(),
             workload_at: HashMap::new(),
+            workloads_by_namespace: HashMap::new(),
+            volumes: snapshot.volumes.iter().map(|volume| (volume.metadata.name.as_str(), volume)).collect(),
+            heartbeats: snapshot
+                .leases
+                .iter()
+                .filter(|lease| lease.metadata.namespace == "kube-node-lease")
+                .map(|lease| (lease.metadata.name.as_str(), lease))
+                .collect(),
             pods_by_root: HashMap::new(),
             pods_by_label: HashMap::new(),
             pods_by_namespace: HashMap::new(),
@@ -194,6 +205,7 @@ impl<'a> World<'a> {
         for (at, workload) in workloads.iter().enumerate() {
             let key = (workload.kind, workload.meta.namespace.as_str(), workload.meta.name.as_str());
             self.workload_at.insert(key, at);
+            self.workloads_by_namespace.entry(&workload.meta.namespace).or_default().push(*workload);
         }
         self.workloads = workloads;
     }
@@ -250,6 +262,19 @@ impl<'a> World<'a> {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let at = self.workload_at.get(&(object.kind.as_str(), namespace, object.name.as_str()))?;
         self.workloads.get(*at)
+    }
+
+    pub(crate) fn workloads_in(&self, namespace: &str) -> &[Workload<'a>] {
+        self.workloads_by_namespace.get(namespace).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn volume(&self, name: &str) -> Option<&'a PersistentVolume> {
+        self.volumes.get(name).copied()
+    }
+
+    /// The node's heartbeat.
+    pub(crate) fn heartbeat(&self, node: &str) -> Option<&'a Lease> {
+        self.heartbeats.get(node).copied()
     }
 
     pub(crate) fn replica_sets_of(&self, workload: &Workload<'_>) -> &[&'a ReplicaSet] {

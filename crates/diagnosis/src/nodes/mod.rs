@@ -150,9 +150,7 @@ fn runtime_event<'a>(world: &World<'a>, node: &Node) -> Option<&'a Event> {
 }
 
 fn lost_lease(world: &World<'_>, node: &Node) -> Option<stethoscope_core::finding::Proof> {
-    let lease = world.snapshot.leases.iter().find(|lease| {
-        lease.metadata.namespace == "kube-node-lease" && lease.metadata.name == node.metadata.name
-    })?;
+    let lease = world.heartbeat(&node.metadata.name)?;
     let lost = LOST_LEASES * lease.spec.lease_duration_seconds.unwrap_or(40);
     let renewed = lease.spec.renew_time?;
     (world.age(Some(renewed))? > lost)

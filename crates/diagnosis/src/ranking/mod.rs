@@ -219,7 +219,7 @@ fn absorb(cause: &mut Finding, symptom: Finding) {
     }
     cause.severity = cause.severity.max(symptom.severity.min(Severity::High));
     for object in std::iter::once(symptom.subject).chain(symptom.affected) {
-        if object != cause.subject && !cause.affected.contains(&object) {
+        if cause.affected.len() < AFFECTED && object != cause.subject && !cause.affected.contains(&object) {
             cause.affected.push(object);
         }
     }

@@ -38,17 +38,26 @@ const UNSCHEDULABLE: CauseCode = CauseCode::new("scheduling.unschedulable");
 
 /// Pods simulated a workload: they share a template, so a few tell as much as all.
 const SIMULATED: usize = 3;
+/// Evaluations of a pod against a node in one diagnosis; past it, the scheduler's own words decide alone.
+const EVALUATIONS: usize = 200_000;
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     let mut usage = None;
+    let mut evaluated = 0;
     for (workload, pods) in world.groups() {
         let pending: Vec<&Pod> = pods.iter().filter(|pod| unscheduled(pod)).copied().collect();
         if pending.is_empty() {
             continue;
         }
         let usage = usage.get_or_insert_with(|| Usage::of(world));
-        let drafts: Vec<Draft> =
-            pending.iter().take(SIMULATED).filter_map(|pod| explain(world, usage, workload, pod)).collect();
+        let affordable = evaluated < EVALUATIONS;
+        let nodes: &[Node] = if affordable { &world.snapshot.nodes } else { &[] };
+        evaluated += nodes.len() * pending.len().min(SIMULATED);
+        let drafts: Vec<Draft> = pending
+            .iter()
+            .take(SIMULATED)
+            .filter_map(|pod| explain(world, usage, nodes, workload, pod))
+            .collect();
         let best = drafts.into_iter().max_by(|a, b| a.finding.confidence.total_cmp(&b.finding.confidence));
         found.extend(best.map(|draft| draft.affects(some_pods(&pending))));
     }
@@ -65,7 +74,13 @@ pub(crate) fn considered(world: &World<'_>, pod: &Pod) -> bool {
         || pod.condition("PodScheduled").is_some_and(|condition| !condition.reason.is_empty())
 }
 
-fn explain(world: &World<'_>, usage: &Usage, workload: &ObjectRef, pod: &Pod) -> Option<Draft> {
+fn explain(
+    world: &World<'_>,
+    usage: &Usage,
+    nodes: &[Node],
+    workload: &ObjectRef,
+    pod: &Pod,
+) -> Option<Draft> {
     let at = reference("Pod", &pod.metadata);
     if let Some(gate) = pod.spec.scheduling_gates.first() {
         let statement = format!("pods of {workload} are held back by the scheduling gate {}", gate.name);
@@ -93,12 +108,8 @@ fn explain(world: &World<'_>, usage: &Usage, workload: &ObjectRef, pod: &Pod) ->
     if world.snapshot.nodes.is_empty() && said.is_empty() {
         return None;
     }
-    let simulated: Vec<(&Node, Vec<Obstacle>)> = world
-        .snapshot
-        .nodes
-        .iter()
-        .map(|node| (node, predicates::obstacles(world, usage, pod, node)))
-        .collect();
+    let simulated: Vec<(&Node, Vec<Obstacle>)> =
+        nodes.iter().map(|node| (node, predicates::obstacles(world, usage, pod, node))).collect();
     let blocked = !simulated.is_empty() && simulated.iter().all(|(_, obstacles)| !obstacles.is_empty());
     let verdict = if blocked { repair(&simulated) } else { None };
     let (obstacle, sure) = match (verdict, event_text::verdict(said)) {

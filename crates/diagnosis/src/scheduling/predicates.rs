@@ -216,7 +216,7 @@ fn volumes_reach(world: &World<'_>, pod: &Pod, node: &Node) -> bool {
             .claim(&pod.metadata.namespace, &claim.claim_name)
             .and_then(|claim| claim.spec.volume_name.as_deref());
         let Some(name) = bound else { return true };
-        let volume = world.snapshot.volumes.iter().find(|volume| volume.metadata.name == name);
+        let volume = world.volume(name);
         volume
             .and_then(|volume| volume.spec.node_affinity.required.as_ref())
             .is_none_or(|selector| satisfies(selector, node))

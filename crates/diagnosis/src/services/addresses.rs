@@ -322,10 +322,7 @@ fn unknown_host(
             .proof(field(&reference("Service", &near.metadata), "metadata.name", name))
             .param("value", address.text.replace(&address.host, name));
     }
-    let owner = world
-        .workloads
-        .iter()
-        .find(|workload| workload.meta.namespace == namespace && workload.meta.name == address.host);
+    let owner = world.workloads_in(namespace).iter().find(|workload| workload.meta.name == address.host);
     let mut draft = if let Some(owner) = owner {
         let statement = format!(
             "no Service {} exists, though {} runs and {root} calls it",

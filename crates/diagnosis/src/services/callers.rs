@@ -221,17 +221,9 @@ fn wrong_resolver(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<
     }
     let servers =
         pod.spec.dns_config.as_ref().map(|config| config.nameservers.join(", ")).unwrap_or_default();
-    let cluster_dns: Vec<&str> = world
-        .snapshot
-        .services
-        .iter()
-        .filter(|service| service.spec.ports.iter().any(|port| port.port == 53))
-        .filter_map(|service| service.spec.cluster_ip.as_deref())
-        .collect();
-    let asks_cluster = cluster_dns.iter().any(|ip| servers.contains(ip));
     let wrong = match policy {
         "Default" => true,
-        "None" => !cluster_dns.is_empty() && !asks_cluster,
+        "None" => elsewhere(world, &servers),
         "ClusterFirst" => pod.spec.host_network,
         _ => false,
     };
@@ -250,4 +242,16 @@ fn wrong_resolver(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<
         draft = draft.proof(field(&at, "spec.dnsConfig.nameservers", servers));
     }
     Some(draft)
+}
+
+/// Whether the resolvers are known not to be the cluster's.
+fn elsewhere(world: &World<'_>, servers: &str) -> bool {
+    let cluster_dns: Vec<&str> = world
+        .snapshot
+        .services
+        .iter()
+        .filter(|service| service.spec.ports.iter().any(|port| port.port == 53))
+        .filter_map(|service| service.spec.cluster_ip.as_deref())
+        .collect();
+    !cluster_dns.is_empty() && !cluster_dns.iter().any(|ip| servers.contains(ip))
 }

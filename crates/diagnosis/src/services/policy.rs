@@ -6,6 +6,7 @@ use super::addresses::addresses;
 use crate::draft::{Draft, Felt, field};
 use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule, ServicePort};
 use crate::world::{World, reference};
+use std::collections::HashMap;
 use stethoscope_core::cause::CauseCode;
 
 const ISOLATES: CauseCode = CauseCode::new("network.policy-isolates");
@@ -13,6 +14,10 @@ const ISOLATES: CauseCode = CauseCode::new("network.policy-isolates");
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     if world.snapshot.network_policies.is_empty() {
         return;
+    }
+    let mut policies = HashMap::<&str, Vec<&NetworkPolicy>>::new();
+    for policy in &world.snapshot.network_policies {
+        policies.entry(&policy.metadata.namespace).or_default().push(policy);
     }
     for workload in &world.workloads {
         let root = workload.reference();
@@ -27,9 +32,12 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
                 .port
                 .and_then(|port| service.spec.ports.iter().find(|it| it.port == port))
                 .map(ServicePort::target);
-            if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Ingress) {
+            if let Some(policy) = closed(world, &policies, caller, callee, port.as_ref(), Direction::Ingress)
+            {
                 found.push(draft(world, policy, caller, callee, "Ingress"));
-            } else if let Some(policy) = closed(world, caller, callee, port.as_ref(), Direction::Egress) {
+            } else if let Some(policy) =
+                closed(world, &policies, caller, callee, port.as_ref(), Direction::Egress)
+            {
                 found.push(draft(world, policy, caller, callee, "Egress"));
             }
         }
@@ -65,20 +73,20 @@ enum Direction {
 /// The policy that isolates one end, when no policy allows the connection.
 fn closed<'a>(
     world: &World<'a>,
+    policies: &HashMap<&str, Vec<&'a NetworkPolicy>>,
     caller: &Pod,
     callee: &Pod,
     port: Option<&IntOrName>,
     direction: Direction,
 ) -> Option<&'a NetworkPolicy> {
     let (isolated, peer) = if direction == Direction::Ingress { (callee, caller) } else { (caller, callee) };
-    let applying: Vec<&NetworkPolicy> = world
-        .snapshot
-        .network_policies
+    let applying: Vec<&NetworkPolicy> = policies
+        .get(isolated.metadata.namespace.as_str())
+        .map_or(&[][..], Vec::as_slice)
         .iter()
+        .copied()
         .filter(|policy| {
-            policy.metadata.namespace == isolated.metadata.namespace
-                && policy.spec.pod_selector.matches(&isolated.metadata.labels)
-                && covers(policy, direction)
+            policy.spec.pod_selector.matches(&isolated.metadata.labels) && covers(policy, direction)
         })
         .collect();
     let allowed = applying.iter().any(|policy| {

@@ -32,7 +32,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
 fn foreign(world: &World<'_>, service: &Service, selected: &[&crate::snapshot::Pod]) -> Option<Draft> {
     let namespace = &service.metadata.namespace;
     let name = &service.metadata.name;
-    let own = world.workloads.iter().find(|it| it.meta.namespace == *namespace && it.meta.name == *name)?;
+    let own = world.workloads_in(namespace).iter().find(|it| it.meta.name == *name)?;
     if own.template.metadata.labels.carry(&service.spec.selector) {
         return None;
     }
@@ -62,8 +62,7 @@ fn no_pod(world: &World<'_>, service: &Service) -> Draft {
     let namespace = &service.metadata.namespace;
     let at = reference("Service", &service.metadata);
     let wanted = service.spec.selector.written();
-    let templates: Vec<&Workload<'_>> =
-        world.workloads.iter().filter(|workload| workload.meta.namespace == *namespace).collect();
+    let templates: Vec<&Workload<'_>> = world.workloads_in(namespace).iter().collect();
     let mut owners =
         templates.iter().filter(|workload| workload.template.metadata.labels.carry(&service.spec.selector));
     if let Some(owner) = owners.next() {

@@ -16,8 +16,6 @@ pub struct Meta {
     pub name: String,
     /// Namespace, empty for cluster-scoped objects.
     pub namespace: String,
-    /// UID, where two objects of one name must be told apart.
-    pub uid: Option<Box<str>>,
     /// Labels.
     pub labels: Labels,
     /// Annotations that detectors read; the rest is dropped while parsing.
@@ -245,6 +243,15 @@ fn known_annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Label
         keep: |name| ANNOTATIONS.contains(&name),
         value: PhantomData::<Box<str>>,
     })
+}
+
+/// A list without the items that say nothing, so that 100,000 of them stay small.
+pub(super) fn kept<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+    keep: fn(&T) -> bool,
+) -> Result<List<T>, D::Error> {
+    let all = List::<T>::deserialize(deserializer)?;
+    Ok(List(all.0.into_vec().into_iter().filter(keep).collect()))
 }
 
 /// A time; what is no RFC 3339 time counts as absent, because one odd field must not hide the object.

@@ -1,10 +1,10 @@
 //! Pods: what they ask for and how their containers fare.
 
-use super::meta::{Amounts, Condition, IntOrName, Labels, List, Meta, time};
+use super::meta::{Amounts, Condition, IntOrName, Labels, List, Meta, kept};
+use super::pod_status::{ContainerStatus, PodStatus};
 use super::quantity::Quantity;
 use super::selector::{LabelSelector, Requirement};
-use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A pod.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,7 +50,8 @@ pub struct PodSpec {
     pub node_selector: Labels,
     /// Finer wishes on nodes and neighbours.
     pub affinity: Option<Box<Affinity>>,
-    /// Taints it bears.
+    /// Taints it bears, without the two that every pod gets.
+    #[serde(deserialize_with = "own_tolerations")]
     pub tolerations: List<Toleration>,
     /// How its like must spread.
     pub topology_spread_constraints: List<SpreadConstraint>,
@@ -58,7 +59,8 @@ pub struct PodSpec {
     pub service_account_name: Option<Box<str>>,
     /// Registry credentials.
     pub image_pull_secrets: List<LocalRef>,
-    /// Volumes.
+    /// Volumes, without the API token that every pod gets.
+    #[serde(deserialize_with = "own_volumes")]
     pub volumes: List<Volume>,
     /// Shares the node's network.
     pub host_network: bool,
@@ -140,7 +142,8 @@ pub struct Container {
     pub readiness_probe: Option<Box<Probe>>,
     /// Probes.
     pub startup_probe: Option<Box<Probe>>,
-    /// Mounts.
+    /// Mounts, without the API token that every pod gets.
+    #[serde(deserialize_with = "own_mounts")]
     pub volume_mounts: List<VolumeMount>,
     /// `Always`, `IfNotPresent`, `Never`.
     pub image_pull_policy: Option<Box<str>>,
@@ -472,95 +475,22 @@ pub struct SpreadConstraint {
     pub label_selector: Option<LabelSelector>,
 }
 
-/// A pod's status.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodStatus {
-    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`.
-    pub phase: String,
-    /// E.g. `Evicted`, `NodeLost`.
-    pub reason: Option<Box<str>>,
-    /// Words for people.
-    pub message: Option<Box<str>>,
-    /// Address.
-    #[serde(rename = "podIP")]
-    pub pod_ip: Option<Box<str>>,
-    /// Conditions.
-    pub conditions: List<Condition>,
-    /// Main containers.
-    pub container_statuses: List<ContainerStatus>,
-    /// Init containers.
-    pub init_container_statuses: List<ContainerStatus>,
-    /// When the kubelet took it.
-    #[serde(deserialize_with = "time")]
-    pub start_time: Option<Timestamp>,
+/// Admission gives every pod these two (`DefaultTolerationSeconds`); the NoSchedule taints beside them still repel.
+fn own_tolerations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Toleration>, D::Error> {
+    kept(deserializer, |it: &Toleration| {
+        let added =
+            matches!(it.key.as_str(), "node.kubernetes.io/not-ready" | "node.kubernetes.io/unreachable");
+        !(added && it.effect == "NoExecute")
+    })
 }
 
-/// One container's status.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerStatus {
-    /// Name.
-    pub name: String,
-    /// Passes its readiness probe.
-    pub ready: bool,
-    /// Times it was restarted.
-    pub restart_count: i64,
-    /// Now.
-    pub state: ContainerState,
-    /// Before.
-    pub last_state: ContainerState,
+/// Admission gives every pod a volume of this name (`ServiceAccount`).
+fn own_volumes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<Volume>, D::Error> {
+    kept(deserializer, |it: &Volume| !it.name.starts_with("kube-api-access-"))
 }
 
-/// A container's state; one of the three.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct ContainerState {
-    /// Not started, and why.
-    pub waiting: Option<Box<Waiting>>,
-    /// Running.
-    pub running: Option<Running>,
-    /// Ended, and how.
-    pub terminated: Option<Box<Terminated>>,
-}
-
-/// Why a container does not run.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Waiting {
-    /// E.g. `CrashLoopBackOff`.
-    pub reason: String,
-    /// Words for people.
-    pub message: String,
-}
-
-/// A running container.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Running {
-    /// Since when.
-    #[serde(deserialize_with = "time")]
-    pub started_at: Option<Timestamp>,
-}
-
-/// How a container ended.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Terminated {
-    /// Exit code.
-    pub exit_code: i64,
-    /// Signal, where the runtime says.
-    pub signal: i64,
-    /// E.g. `OOMKilled`, `Error`, `Completed`.
-    pub reason: String,
-    /// Words for people.
-    pub message: String,
-    /// Start.
-    #[serde(deserialize_with = "time")]
-    pub started_at: Option<Timestamp>,
-    /// End.
-    #[serde(deserialize_with = "time")]
-    pub finished_at: Option<Timestamp>,
+fn own_mounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<List<VolumeMount>, D::Error> {
+    kept(deserializer, |it: &VolumeMount| !it.name.starts_with("kube-api-access-"))
 }
 
 impl Pod {

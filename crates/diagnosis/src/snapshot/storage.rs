@@ -93,8 +93,6 @@ pub struct ClaimRef {
     pub namespace: String,
     /// Name.
     pub name: String,
-    /// UID.
-    pub uid: Option<Box<str>>,
 }
 
 /// Nodes that reach a volume.

@@ -255,11 +255,11 @@ enum Misfit {
 /// `pkg/volume/util/persistentvolume.FindMatchingVolume`, without the class.
 fn misfits(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Vec<Misfit> {
     let mut all = Vec::new();
-    let reserved_for_other = volume.spec.claim_ref.as_ref().is_some_and(|by| {
-        let same = by.namespace == claim.metadata.namespace && by.name == claim.metadata.name;
-        let same_uid = by.uid.is_none() || claim.metadata.uid.is_none() || by.uid == claim.metadata.uid;
-        !(same && same_uid)
-    });
+    let reserved_for_other = volume
+        .spec
+        .claim_ref
+        .as_ref()
+        .is_some_and(|by| by.namespace != claim.metadata.namespace || by.name != claim.metadata.name);
     if matches!(volume.status.phase.as_str(), "Released" | "Failed") {
         all.push(Misfit::Gone);
     } else if reserved_for_other {

@@ -206,9 +206,9 @@ fn services_refused(world: &World<'_>) -> Vec<Draft> {
         });
         let Some(resource) = full else { continue };
         let orphans: Vec<ObjectRef> = world
-            .workloads
+            .workloads_in(namespace)
             .iter()
-            .filter(|workload| workload.meta.namespace == namespace && workload.kind != "DaemonSet")
+            .filter(|workload| workload.kind != "DaemonSet")
             .filter(|workload| {
                 let serves =
                     workload.template.spec.containers.iter().any(|container| !container.ports.is_empty());
