@@ -35,6 +35,22 @@ impl Scanner<'_> {
         Ok(())
     }
 
+    /// At `stringData`, a field that only Secrets have, with the kind or without.
+    pub(super) fn string_data(&mut self, start: usize, end: usize) -> Result<(), RedactError> {
+        if &self.text[start..end] != "stringData" || !self.word_begins(start) {
+            return Ok(());
+        }
+        let slashes = self.run(end, 16, |b| b == b'\\');
+        if self.byte(slashes) == b'"' {
+            return self.json_secret(start, slashes - end);
+        }
+        let line = self.run_back(start, 256, |b| b != b'\n');
+        if self.byte(end) == b':' && self.bytes[line..start].iter().all(|b| matches!(b, b' ' | b'-')) {
+            return self.yaml_secret(line, start - line);
+        }
+        Ok(())
+    }
+
     /// Seals `data` and `stringData` of the YAML mapping whose `kind` stands at this column.
     fn yaml_secret(&mut self, kind_line: usize, column: usize) -> Result<(), RedactError> {
         if self.manifest.is_some_and(|(start, end, of)| start <= kind_line && kind_line < end && of == column)

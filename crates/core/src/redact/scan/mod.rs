@@ -9,6 +9,7 @@ mod known;
 mod manifest;
 mod pair;
 mod pem;
+mod prose;
 mod unescape;
 mod url;
 mod value;
@@ -48,6 +49,8 @@ enum Trigger {
     Scheme,
     /// A command that takes a password in a flag of its own.
     Command(command::Command),
+    /// `stringData` of a Secret.
+    StringData,
     /// `vault login`.
     VaultLogin,
     /// `IDENTIFIED BY`.
@@ -117,6 +120,7 @@ static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     add(&["redis-cli"], Trigger::Command(Command::RedisCli));
     add(&["curl", "etcdctl", "wget"], Trigger::Command(Command::Curl));
     add(&["vault login "], Trigger::VaultLogin);
+    add(&["stringdata"], Trigger::StringData);
     add(
         &["docker login", "podman login", "registry login", "oc login", "skopeo login"],
         Trigger::Command(Command::Login),
@@ -207,6 +211,7 @@ impl Scanner<'_> {
             Trigger::Jwt => self.jwt(start),
             Trigger::Scheme => self.scheme(start, end),
             Trigger::Command(command) => self.command(command, start, end),
+            Trigger::StringData => self.string_data(start, end),
             Trigger::VaultLogin => self.vault_login(end),
             Trigger::IdentifiedBy => self.identified_by(end),
             Trigger::Signature => self.signature(start, end),

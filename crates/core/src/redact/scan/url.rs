@@ -32,7 +32,7 @@ impl Scanner<'_> {
         }
         let rest = &self.bytes[from..run];
         let authority = (0..rest.len())
-            .position(|at| b"/?#".contains(&rest[at]) || (rest[at] == b';' && self.separates(from + at + 1)))
+            .position(|at| b"/?#".contains(&rest[at]) || (rest[at] == b';' && self.assigns(from + at + 1)))
             .unwrap_or(rest.len());
         let at = match rest[..authority].iter().rposition(|b| *b == b'@') {
             Some(at) => Some(at),
@@ -70,6 +70,12 @@ impl Scanner<'_> {
         Ok(())
     }
 
+    /// Whether `name=` stands here.
+    fn assigns(&self, at: usize) -> bool {
+        let name = self.run(at, 64, |b| b.is_ascii_alphanumeric() || b == b'_' || b == b' ');
+        name > at && self.byte(name) == b'='
+    }
+
     fn cut_url(&mut self, from: usize, end: usize) {
         let rest = &self.text[from..end];
         if let Some((user, password)) = rest.split_once(':')
@@ -101,7 +107,8 @@ impl Scanner<'_> {
             }
             return Ok(());
         }
-        if !(driver || (port && host > 0)) || run.contains("://") {
+        let bare = run.starts_with("//") && host > 0;
+        if !(driver || bare || (port && host > 0)) || run.contains("://") {
             return Ok(());
         }
         let Some(colon) = run.find(':') else {
