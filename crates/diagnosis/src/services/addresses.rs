@@ -147,6 +147,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         }
         let root = workload.reference();
         let pods = world.pods_of(&root);
+        found.extend(lone_database_port(world, &root, &workload.template.spec));
         for address in addresses(&workload.template.spec) {
             let home = workload.meta.namespace.as_str();
             let namespace = address.namespace.as_deref().unwrap_or(home);
@@ -227,7 +228,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Ports that databases listen on, so that a wrong one is told as such.
-const DATABASE_PORTS: &[i64] = &[3306, 33060, 5432, 1433, 1521, 27017];
+pub(super) const DATABASE_PORTS: &[i64] = &[3306, 33060, 5432, 1433, 1521, 27017];
 
 fn wrong_port(world: &World<'_>, root: &ObjectRef, address: &Address, service: &Service) -> Option<Draft> {
     let port = address.port?;
@@ -267,6 +268,48 @@ fn wrong_port(world: &World<'_>, root: &ObjectRef, address: &Address, service: &
 
 fn variable_path(address: &Address, variable: &str) -> String {
     format!("spec.template.spec.containers[{}].env[{variable}]", address.container)
+}
+
+/// A variable named for a database's port, whose host is not in sight, with a number that no Service of the namespace
+/// offers though one offers a database's port.
+fn lone_database_port(world: &World<'_>, root: &ObjectRef, spec: &PodSpec) -> Option<Draft> {
+    const DATABASES: &[&str] =
+        &["MYSQL", "MARIADB", "POSTGRES", "POSTGRESQL", "PG", "MONGO", "MONGODB", "DB", "DATABASE"];
+    let home = root.namespace.as_deref().unwrap_or_default();
+    let offered =
+        || world.services_in(home).iter().flat_map(|service| &service.spec.ports).map(|port| port.port);
+    let right = offered().find(|port| DATABASE_PORTS.contains(port))?;
+    let paired: BTreeSet<String> =
+        addresses(spec).into_iter().filter_map(|address| address.port_variable).collect();
+    for container in spec.all_containers() {
+        for variable in &container.env {
+            let upper = variable.name.to_ascii_uppercase();
+            let Some(stem) = upper.strip_suffix("_PORT") else { continue };
+            let Some(port) = variable.value.as_deref().and_then(|text| text.trim().parse::<i64>().ok())
+            else {
+                continue;
+            };
+            let about_database = stem.split('_').any(|word| DATABASES.contains(&word));
+            let opens = container.ports.iter().any(|it| it.container_port == port);
+            if about_database && !opens && !paired.contains(&variable.name) && offered().all(|it| it != port)
+            {
+                let path =
+                    format!("spec.template.spec.containers[{}].env[{}]", container.name, variable.name);
+                let statement = format!(
+                    "{root} is told to use database port {port} (variable {}), which no Service of namespace {home} offers; one offers {right}",
+                    variable.name
+                );
+                return Some(
+                    Draft::new(DATABASE_PORT, root.clone(), 0.8, statement)
+                        .proof(field(root, &path, port))
+                        .proof(absence(root, format!("no Service in namespace {home} offers port {port}")))
+                        .param("variable", variable.name.as_str())
+                        .param("right", right.to_string()),
+                );
+            }
+        }
+    }
+    None
 }
 
 /// The host is no Service: a typing error where a Service of nearly that name and port is there, or a Service that was

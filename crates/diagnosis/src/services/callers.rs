@@ -1,11 +1,11 @@
 //! What callers' logs say about the services they call: databases that refuse, names that do not resolve, callees that
 //! do not answer.
 
-use super::addresses::{Address, addresses};
+use super::addresses::{Address, DATABASE_PORTS, addresses};
 use crate::draft::{Draft, field, log};
 use crate::logs::Run;
 use crate::logs::signatures::{self, Signature};
-use crate::snapshot::Pod;
+use crate::snapshot::{Pod, PodSpec};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
 use stethoscope_core::object::ObjectRef;
@@ -89,10 +89,16 @@ fn explain(
     line: &str,
 ) -> Option<Draft> {
     let target = callee(world, pod, called, line);
-    let database =
-        target.as_ref().map(|(_, service)| service.clone()).or_else(|| only_database(world, pod, called));
+    let database = if serves_database(&pod.spec) {
+        Some(workload.clone())
+    } else {
+        let named = target.as_ref().map(|(_, service)| service.clone());
+        named.or_else(|| only_database(world, pod, called)).or_else(|| sole_database(world, pod))
+    };
     let on = |service: &ObjectRef| database_workload(world, service).unwrap_or_else(|| service.clone());
     Some(match signature {
+        // A server that logs whom it refused is not at fault.
+        Signature::CredentialsRefused if serves_database(&pod.spec) => return None,
         Signature::CredentialsRefused => {
             let mut draft = Draft::new(
                 CREDENTIALS,
@@ -184,8 +190,23 @@ fn only_database(world: &World<'_>, pod: &Pod, called: &[Address]) -> Option<Obj
     databases.all(|other| other == first).then_some(first)
 }
 
+/// Whether one of the containers declares a database's port.
+fn serves_database(spec: &PodSpec) -> bool {
+    let ports = || spec.containers.iter().flat_map(|container| &container.ports);
+    ports().any(|port| DATABASE_PORTS.contains(&port.container_port))
+}
+
+/// The one workload of the namespace that serves a database.
+fn sole_database(world: &World<'_>, pod: &Pod) -> Option<ObjectRef> {
+    let mut all =
+        world.workloads_in(&pod.metadata.namespace).iter().filter(|it| serves_database(&it.template.spec));
+    let first = all.next()?;
+    all.next().is_none().then(|| first.reference())
+}
+
 /// The workload behind a Service.
 fn database_workload(world: &World<'_>, service: &ObjectRef) -> Option<ObjectRef> {
+    let service = Some(service).filter(|it| it.kind == "Service")?;
     let service = world.service(service.namespace.as_deref()?, &service.name)?;
     let pods = world.selected(&service.metadata.namespace, &service.spec.selector);
     pods.first().map(|pod| world.root(pod))

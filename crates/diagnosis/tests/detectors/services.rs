@@ -138,6 +138,32 @@ fn a_wrong_database_port_is_told_as_such() {
 }
 
 #[test]
+fn a_database_port_without_its_host_in_sight_must_be_offered_by_some_service() {
+    let with = |port: &str| {
+        calling(json!([{"name": "ORDER_MYSQL_PORT", "value": port}])).with(
+            Kind::Service,
+            merged(service("db"), json!({"spec": {"selector": null, "ports": [{"port": 3306}]}})),
+        )
+    };
+    assert_eq!(with("3307").first(), format!("database.wrong-port {FRONT}"));
+    assert_eq!(with("3306").causes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_database_that_logs_whom_it_refused_is_not_at_fault() {
+    let database = merged(
+        pod("db"),
+        json!({"spec": {"containers": [{"name": "main", "ports": [{"containerPort": 3306}]}]}}),
+    );
+    let world = World::empty()
+        .with(Kind::Deployment, deployment("db"))
+        .with(Kind::ReplicaSet, replica_set("db"))
+        .with(Kind::Pod, database)
+        .log("db-1-x", "main", false, "Access denied for user 'app'@'10.1.0.5' (using password: YES)");
+    assert_eq!(world.causes(), Vec::<String>::new());
+}
+
+#[test]
 fn databases_are_told_by_what_their_clients_log() {
     let cases = [
         (
