@@ -1,5 +1,7 @@
 //! The command line as an interface: exit codes, streams, messages.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+
 mod harness;
 
 use harness::{incident, run, run_with_stdin, stethoscope};

@@ -1,5 +1,7 @@
 //! The real binary against a fake OpenAI-compatible server over a real socket: everything a model or server can do wrong.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+
 mod harness;
 
 use harness::{Ran, incident, stethoscope};

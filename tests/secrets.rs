@@ -1,5 +1,7 @@
 //! Secrets planted in every place they turn up: none reaches the model, stdout, stderr or the transcript.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+
 mod harness;
 
 use harness::stethoscope;

@@ -1,5 +1,7 @@
 //! The loop against a scripted model: every way a model can behave badly.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+
 mod world;
 
 use pretty_assertions::assert_eq;

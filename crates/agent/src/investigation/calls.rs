@@ -83,7 +83,7 @@ impl Investigation {
             }
             let Triaged { call_id, tool, fate: Fate::Answered { text, evidence, outcome } } = calls.remove(0) else { break };
             let summary = text.lines().next().unwrap_or_default().to_owned();
-            events.push(self.result_event(&call_id, &tool, evidence, outcome, summary));
+            events.push(result_event(&call_id, &tool, evidence, outcome, summary));
             self.say(Message::Tool { call_id, tool, evidence, text });
         }
         events
@@ -97,23 +97,23 @@ impl Investigation {
                 Fate::Run { arguments, .. } => Some(EventKind::ToolStarted {
                     call_id: call.call_id.clone(),
                     tool: call.tool.clone(),
-                    arguments: intake.clean(&arguments.to_string()).unwrap_or_else(|_| "[withheld]".to_owned()),
+                    arguments: intake.clean_reply(&arguments.to_string()).unwrap_or_else(|_| "[withheld]".to_owned()),
                 }),
                 Fate::Answered { .. } => None,
             })
             .collect()
     }
+}
 
-    pub(super) fn result_event(
-        &self,
-        call_id: &str,
-        tool: &str,
-        evidence: Option<EvidenceId>,
-        outcome: CallOutcome,
-        summary: String,
-    ) -> EventKind {
-        EventKind::ToolFinished { call_id: call_id.to_owned(), tool: tool.to_owned(), evidence, outcome: outcome.into(), summary }
-    }
+/// The event of a call that has its result.
+pub(super) fn result_event(
+    call_id: &str,
+    tool: &str,
+    evidence: Option<EvidenceId>,
+    outcome: CallOutcome,
+    summary: String,
+) -> EventKind {
+    EventKind::ToolFinished { call_id: call_id.to_owned(), tool: tool.to_owned(), evidence, outcome: outcome.into(), summary }
 }
 
 /// The calls as they enter the conversation: redacted, for a model may repeat a secret that it was told elsewhere.
@@ -127,9 +127,9 @@ pub(super) fn clean(calls: &[ToolCall], intake: &mut Intake) -> Result<Vec<ToolC
                     intake.clean_value(&mut value)?;
                     value.to_string()
                 }
-                Err(_) => intake.clean(&call.arguments)?,
+                Err(_) => intake.clean_reply(&call.arguments)?,
             };
-            Ok(ToolCall { id: call.id.clone(), name: intake.clean(&call.name)?, arguments })
+            Ok(ToolCall { id: call.id.clone(), name: intake.clean_reply(&call.name)?, arguments })
         })
         .collect()
 }

@@ -134,7 +134,7 @@ impl Investigation {
             return Err(StepError::OutOfStep("the conclusion is not among the calls".to_owned()));
         };
         let (text, outcome, answer) = match self.judge(&call.arguments, last, prompts, intake)? {
-            Judgement::Accepted(answer) => ("accepted".to_owned(), CallOutcome::Ok, Some(answer)),
+            Judgement::Accepted(answer) => ("accepted".to_owned(), CallOutcome::Ok, Some(*answer)),
             Judgement::SentBack(text) => (text, CallOutcome::Error, None),
             Judgement::GivenUp(text) => {
                 let why = "the model's conclusion could not be read or checked";
@@ -186,7 +186,7 @@ impl Investigation {
         };
         let (answer, problems) = check::check(self, conclusion);
         if problems.is_empty() || !again {
-            return Ok(Judgement::Accepted(answer));
+            return Ok(Judgement::Accepted(Box::new(answer)));
         }
         self.reminders.check += 1;
         let ids = match self.ledger.len() {
@@ -195,12 +195,12 @@ impl Investigation {
             count => format!("E1 to E{count}"),
         };
         let text = prompts.render("check_failed", &serde_json::json!({"problems": problems.join("; "), "ids": ids}))?;
-        Ok(Judgement::SentBack(intake.clean(&text)?))
+        Ok(Judgement::SentBack(intake.clean_reply(&text)?))
     }
 }
 
 enum Judgement {
-    Accepted(stethoscope_core::answer::Answer),
+    Accepted(Box<stethoscope_core::answer::Answer>),
     SentBack(String),
     GivenUp(String),
 }

@@ -292,7 +292,7 @@ impl Investigation {
         if reply.calls.is_empty() {
             return self.text_only(&reply, last, prompts, intake);
         }
-        let said = Message::Assistant { text: intake.clean(&reply.text)?, calls: calls::clean(&reply.calls, intake)? };
+        let said = Message::Assistant { text: intake.clean_reply(&reply.text)?, calls: calls::clean(&reply.calls, intake)? };
         self.say(said);
         if let Some(place) = reply.calls.iter().position(|call| call.name == CONCLUDE) {
             return self.concluded(&reply.calls, place, last, prompts, intake);
@@ -350,7 +350,7 @@ impl Investigation {
             }
         };
         self.made.insert(key, evidence);
-        events.push(self.result_event(&call.call_id, &call.tool, evidence, outcome, summary));
+        events.push(calls::result_event(&call.call_id, &call.tool, evidence, outcome, summary));
         if let Some(id) = evidence {
             events.extend(self.new_findings(id));
         }
@@ -415,7 +415,7 @@ impl Investigation {
         prompts: &Prompts,
         intake: &mut Intake,
     ) -> Result<Vec<EventKind>, StepError> {
-        let text = intake.clean(&reply.text)?;
+        let text = intake.clean_reply(&reply.text)?;
         self.say(Message::Assistant { text: text.clone(), calls: Vec::new() });
         let spoke = !text.trim().is_empty();
         self.reminders.no_call += 1;

@@ -1,5 +1,7 @@
 //! A small world for the loop: a scripted model and tools that answer from memory.
 
+#![allow(unreachable_pub, missing_docs, clippy::wildcard_imports, reason = "part of one test")]
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::collections::VecDeque;

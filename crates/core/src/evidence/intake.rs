@@ -47,16 +47,34 @@ impl Intake {
         &self.fence
     }
 
-    /// Redacts and sanitises a text that is not evidence: an argument shown in a progress line, the question.
+    /// Redacts and sanitises a text from outside that is not evidence: the question, the words of an error.
     pub fn clean(&mut self, text: &str) -> Result<String, IntakeError> {
         let redacted = self.redactor.text(&sanitize(text))?;
         Ok(redacted.text)
     }
 
-    /// Redacts and sanitises every string of a JSON value that is not evidence: a model's conclusion.
+    /// Redacts and sanitises a text that the model wrote. Pseudonyms that it was shown stay as they are.
+    pub fn clean_reply(&mut self, text: &str) -> Result<String, IntakeError> {
+        let redacted = self.redactor.reply(&sanitize(text))?;
+        Ok(redacted.text)
+    }
+
+    /// [`Self::clean_reply`] for every string of a JSON value: a call's arguments, a conclusion.
     pub fn clean_value(&mut self, value: &mut Value) -> Result<(), IntakeError> {
-        sanitize_strings(value);
-        self.redactor.value(value)?;
+        match value {
+            Value::String(text) => *text = self.clean_reply(text)?,
+            Value::Array(items) => {
+                for item in items {
+                    self.clean_value(item)?;
+                }
+            }
+            Value::Object(map) => {
+                for item in map.values_mut() {
+                    self.clean_value(item)?;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
         Ok(())
     }
 

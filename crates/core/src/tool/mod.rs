@@ -120,7 +120,7 @@ impl Coverage {
 #[serde(rename_all = "snake_case", tag = "error")]
 pub enum ToolError {
     /// The arguments do not fit the schema.
-    #[error("bad arguments: {message}{}", with_hint(.hint))]
+    #[error("bad arguments: {message}{}", with_hint(.hint.as_ref()))]
     BadArguments {
         /// What is wrong.
         message: String,
@@ -136,7 +136,7 @@ pub enum ToolError {
         nearest: Vec<String>,
     },
     /// The cluster forbids it.
-    #[error("forbidden: {message}{}", with_hint(.rule))]
+    #[error("forbidden: {message}{}", with_hint(.rule.as_ref()))]
     Forbidden {
         /// What was refused.
         message: String,
@@ -150,7 +150,7 @@ pub enum ToolError {
         message: String,
     },
     /// The backend is missing or does not answer.
-    #[error("unavailable: {message}{}", with_hint(.hint))]
+    #[error("unavailable: {message}{}", with_hint(.hint.as_ref()))]
     Unavailable {
         /// What does not answer.
         message: String,
@@ -171,8 +171,8 @@ pub enum ToolError {
     },
 }
 
-fn with_hint(hint: &Option<String>) -> String {
-    hint.as_ref().map(|text| format!("; {text}")).unwrap_or_default()
+fn with_hint(hint: Option<&String>) -> String {
+    hint.map(|text| format!("; {text}")).unwrap_or_default()
 }
 
 fn with_nearest(names: &[String]) -> String {

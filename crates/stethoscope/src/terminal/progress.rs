@@ -11,6 +11,11 @@ use stethoscope_core::event::{Event, EventKind, Outcome};
 use stethoscope_core::text::sanitize;
 use unicode_width::UnicodeWidthChar;
 
+/// Columns of the mark, of spaces and of an ellipsis.
+const MARGIN: usize = 5;
+/// Columns that a summary gets even where they do not fit.
+const SHORTEST_SUMMARY: usize = 24;
+
 /// What to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
@@ -55,7 +60,8 @@ impl Progress {
     }
 
     fn started(&mut self, call_id: &str, tool: &str, arguments: &str) {
-        let line = format!("{tool} {}", brief(arguments, self.terminal.width.saturating_sub(tool.len() + 24)));
+        // Half the line is for what is asked, half for what came of it.
+        let line = brief(&format!("{tool} {arguments}"), self.terminal.width / 2);
         let bar = self.terminal.live.then(|| {
             let bar = self.bars.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
@@ -86,7 +92,8 @@ impl Progress {
         };
         let took = took.map(|took| format!(" · {} ms", took.as_millis())).unwrap_or_default();
         let id = evidence.map(|id| format!("{id} ")).unwrap_or_default();
-        let summary = brief(summary, self.terminal.width.max(60));
+        let used = line.chars().count() + id.chars().count() + took.chars().count() + MARGIN;
+        let summary = brief(summary, self.terminal.width.saturating_sub(used).max(SHORTEST_SUMMARY));
         let tail = self.terminal.err(&format!("{id}{summary}{took}"), Paint::Dim);
         self.say(&format!("{} {line} {tail}", self.terminal.err(mark, what)));
     }
