@@ -7,6 +7,7 @@ use crate::list::Listing;
 use crate::query::Query;
 use futures::{StreamExt, stream};
 use std::collections::BTreeSet;
+use stethoscope_diagnosis::Focus;
 use stethoscope_diagnosis::snapshot::{Gap, GapReason, Kind, LogExcerpt, LogRequest, LogSource, Snapshot};
 
 /// What to take a snapshot of.
@@ -18,6 +19,8 @@ pub struct SnapshotRequest {
     pub beside: Vec<Beside>,
     /// Whether the logs that detectors ask for are read too.
     pub logs: Logs,
+    /// What the question is about: its containers' logs are read first.
+    pub focus: Focus,
 }
 
 /// Kinds of one more namespace.
@@ -69,6 +72,7 @@ impl Default for SnapshotRequest {
                 },
             ],
             logs: Logs::Wanted { most: 60 },
+            focus: Focus::default(),
         }
     }
 }
@@ -77,6 +81,11 @@ impl SnapshotRequest {
     /// One namespace, or all.
     pub fn of(namespace: Option<&str>) -> Self {
         Self { namespaces: namespace.map(|name| vec![name.to_owned()]), ..Self::default() }
+    }
+
+    /// The namespace of a question, or all, with the logs that help with it.
+    pub fn about(focus: &Focus) -> Self {
+        Self { focus: focus.clone(), ..Self::of(focus.namespace.as_deref()) }
     }
 }
 
@@ -121,7 +130,7 @@ impl Cluster {
             }
         }
         if let Logs::Wanted { most } = request.logs {
-            self.read_logs(&mut snapshot, most).await?;
+            self.read_logs(&mut snapshot, most, &request.focus).await?;
         }
         Ok(snapshot)
     }
@@ -164,8 +173,13 @@ impl Cluster {
         Ok(part)
     }
 
-    async fn read_logs(&self, snapshot: &mut Snapshot, most: usize) -> Result<(), ClusterError> {
-        let mut wanted = snapshot.wanted_logs();
+    async fn read_logs(
+        &self,
+        snapshot: &mut Snapshot,
+        most: usize,
+        focus: &Focus,
+    ) -> Result<(), ClusterError> {
+        let mut wanted = snapshot.wanted_logs_for(focus);
         let left = wanted.len().saturating_sub(most);
         wanted.truncate(most);
         let read: Vec<(LogRequest, Result<LogExcerpt, ClusterError>)> = stream::iter(wanted)
@@ -193,7 +207,10 @@ impl Cluster {
                 // A container that has not started or has no earlier run has no log: that is no gap.
                 Err(ClusterError::BadRequest { .. } | ClusterError::NotFound { .. }) => continue,
                 Err(ClusterError::Forbidden { .. }) => None,
-                Err(ClusterError::NotServed { .. }) => Some("the log query is not served".to_owned()),
+                // One line for all: which logs a recording lacks, or that a kubelet answers no query, says enough.
+                Err(ClusterError::NotServed { .. }) => {
+                    Some("some logs that would help are not served".to_owned())
+                }
                 Err(error) => Some(format!("{name}: {}", error.brief())),
             };
             gaps.insert((kind, namespace, why));

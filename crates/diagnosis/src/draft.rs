@@ -100,6 +100,13 @@ impl Draft {
         self
     }
 
+    /// Another confidence than the one it began with, for evidence found later.
+    #[must_use]
+    pub(crate) fn sure(mut self, confidence: f64) -> Self {
+        self.finding.confidence = confidence;
+        self
+    }
+
     #[must_use]
     pub(crate) fn felt(mut self, felt: Felt) -> Self {
         self.felt = felt;

@@ -3,7 +3,13 @@
 //! `cargo bench -p stethoscope --bench process` prints a table. Needs Linux (`/proc`); the part beside kubectl needs
 //! kubectl on the PATH and says so when it is missing.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark"
+)]
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -29,7 +35,11 @@ fn main() {
         run(&mut command)
     };
     let memory = (0..5).map(|_| ask().1).max().unwrap();
-    println!("ask, one incident                        {:>9.1} ms, peak {:.1} MB", ms(median(9, || ask().0)), memory as f64 / 1024.0);
+    println!(
+        "ask, one incident                        {:>9.1} ms, peak {:.1} MB",
+        ms(median(9, || ask().0)),
+        memory as f64 / 1024.0
+    );
     large_cluster();
 }
 
@@ -45,12 +55,24 @@ fn large_cluster() {
     };
     let (_, memory) = scan();
     let scanned = median(3, || scan().0);
-    println!("scan of {PODS} pods over HTTP            {:>9.1} ms, peak {:.1} MB (median of 3)", ms(scanned), memory as f64 / 1024.0);
+    println!(
+        "scan of {PODS} pods over HTTP            {:>9.1} ms, peak {:.1} MB (median of 3)",
+        ms(scanned),
+        memory as f64 / 1024.0
+    );
     let kubectl = Command::new("kubectl").arg("version").arg("--client").output();
     if kubectl.is_err() {
         println!("kubectl is not on the PATH: no comparison");
     } else {
-        let lists = ["/api/v1/pods", "/api/v1/nodes", "/api/v1/services", "/api/v1/events", "/apis/apps/v1/deployments", "/apis/apps/v1/replicasets", "/apis/discovery.k8s.io/v1/endpointslices"];
+        let lists = [
+            "/api/v1/pods",
+            "/api/v1/nodes",
+            "/api/v1/services",
+            "/api/v1/events",
+            "/apis/apps/v1/deployments",
+            "/apis/apps/v1/replicasets",
+            "/apis/discovery.k8s.io/v1/endpointslices",
+        ];
         let download = || {
             let mut took = Duration::ZERO;
             for list in lists {
@@ -61,8 +83,15 @@ fn large_cluster() {
             took
         };
         let downloaded = median(3, download);
-        println!("kubectl get --raw of the same {} lists    {:>9.1} ms (median of 3)", lists.len(), ms(downloaded));
-        println!("scan / kubectl                           {:>9.2}", scanned.as_secs_f64() / downloaded.as_secs_f64());
+        println!(
+            "kubectl get --raw of the same {} lists    {:>9.1} ms (median of 3)",
+            lists.len(),
+            ms(downloaded)
+        );
+        println!(
+            "scan / kubectl                           {:>9.2}",
+            scanned.as_secs_f64() / downloaded.as_secs_f64()
+        );
     }
     let _ = server.kill();
     let _ = server.wait();
@@ -106,7 +135,8 @@ fn high_water(child: &Child) -> Option<u64> {
 }
 
 fn replay(bundle: &Path) -> (Child, String) {
-    let mut child = stethoscope().arg("replay").arg(bundle).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        stethoscope().arg("replay").arg(bundle).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let kubeconfig = line.trim().strip_prefix("KUBECONFIG=").unwrap().to_owned();
@@ -129,12 +159,17 @@ fn generate(root: &Path) {
     for (index, namespace) in names.iter().enumerate() {
         let per_namespace = PODS / NAMESPACES;
         let workloads = per_namespace / 10;
-        let owned = |build: fn(&str, usize, usize) -> Value| (0..workloads).map(|w| build(namespace, index, w)).collect::<Vec<_>>();
+        let owned = |build: fn(&str, usize, usize) -> Value| {
+            (0..workloads).map(|w| build(namespace, index, w)).collect::<Vec<_>>()
+        };
         write(format!("deployments/{namespace}.json"), owned(deployment));
         write(format!("replicasets/{namespace}.json"), owned(replica_set));
         write(format!("services/{namespace}.json"), owned(service));
         write(format!("endpointslices/{namespace}.json"), owned(endpoint_slice));
-        write(format!("pods/{namespace}.json"), (0..per_namespace).map(|p| pod(namespace, index, p / 10, p % 10)).collect());
+        write(
+            format!("pods/{namespace}.json"),
+            (0..per_namespace).map(|p| pod(namespace, index, p / 10, p % 10)).collect(),
+        );
         write(format!("events/{namespace}.json"), owned(event));
     }
 }
@@ -174,7 +209,11 @@ fn endpoint_slice(namespace: &str, _: usize, w: usize) -> Value {
 }
 
 fn event(namespace: &str, _: usize, w: usize) -> Value {
-    let (kind, reason, message) = if broken(w) { ("Warning", "BackOff", "Back-off restarting failed container app in pod") } else { ("Normal", "Started", "Started container app") };
+    let (kind, reason, message) = if broken(w) {
+        ("Warning", "BackOff", "Back-off restarting failed container app in pod")
+    } else {
+        ("Normal", "Started", "Started container app")
+    };
     json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("svc-{w:03}.1"), "namespace": namespace}, "type": kind, "reason": reason, "message": message, "count": 3, "lastTimestamp": "2026-05-01T09:59:00Z",
         "involvedObject": {"kind": "Pod", "namespace": namespace, "name": format!("svc-{w:03}-5d4f8c7b9-00000")}})
 }
@@ -197,7 +236,11 @@ fn pod(namespace: &str, index: usize, w: usize, p: usize) -> Value {
     } else {
         json!({"running": {"startedAt": "2026-04-01T00:00:10Z"}})
     };
-    let last = if broken(w) { json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-05-01T09:58:00Z"}}) } else { json!({}) };
+    let last = if broken(w) {
+        json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-05-01T09:58:00Z"}})
+    } else {
+        json!({})
+    };
     let ready = if broken(w) { "False" } else { "True" };
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": format!("svc-{w:03}-5d4f8c7b9-{p:05}"), "namespace": namespace, "uid": format!("p-{namespace}-{w}-{p}"), "resourceVersion": "1234567", "creationTimestamp": "2026-04-01T00:00:00Z",

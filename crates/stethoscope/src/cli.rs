@@ -6,7 +6,13 @@ use std::path::PathBuf;
 
 /// Read-only troubleshooting for Kubernetes: ask why, get a root cause with checked evidence.
 #[derive(Debug, Parser)]
-#[command(name = "stethoscope", version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "stethoscope",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -41,6 +47,9 @@ pub(crate) struct Global {
     /// Namespace to look at first
     #[arg(long, short, global = true, value_name = "NAME", env = "STETHOSCOPE_NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// Look at every namespace, whatever the context or the incident says
+    #[arg(long, short = 'A', global = true, conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
     /// Configuration file, instead of stethoscope.toml here and in the XDG configuration directory
     #[arg(long, global = true, value_name = "FILE", env = "STETHOSCOPE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -54,7 +63,13 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Format of the log
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "STETHOSCOPE_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "STETHOSCOPE_LOG_FORMAT"
+    )]
     pub(crate) log_format: LogFormat,
 }
 
@@ -144,9 +159,6 @@ pub(crate) enum AnswerFormat {
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
 pub(crate) struct Scan {
-    /// Scan every namespace (the default without -n)
-    #[arg(long, short = 'A', conflicts_with = "namespace")]
-    pub(crate) all_namespaces: bool,
     /// Exit with 10 when a finding is at least this severe
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<SeverityFlag>,

@@ -63,13 +63,16 @@ pub(crate) fn open(path: &Path) -> Result<Bundle, Failure> {
 }
 
 fn bundle_failure(path: &Path, error: &BundleError) -> Failure {
-    let failure = Failure::new(Code::Unreachable, format!("cannot read the incident {}: {error}", path.display()));
+    let failure =
+        Failure::new(Code::Unreachable, format!("cannot read the incident {}: {error}", path.display()));
     failure.hint("a bundle is a directory, .tar.gz or .tar.zst with incident.yaml and cluster-resources/; support bundles, must-gathers and cluster-info dumps work too")
 }
 
 fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Failure> {
     if global.context.is_some() || global.kubeconfig.is_some() {
-        return Err(Failure::usage("--incident reads a recording; it cannot be used with --context or --kubeconfig"));
+        return Err(Failure::usage(
+            "--incident reads a recording; it cannot be used with --context or --kubeconfig",
+        ));
     }
     let bundle = Arc::new(open(path)?);
     for problem in bundle.problems() {
@@ -81,7 +84,7 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
     // up any text that holds it.
     let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
     let sealer = Sealer::new(key(seed));
-    let namespace = global.namespace.clone().or_else(|| config.cluster.namespace.clone()).or_else(|| incident.namespace.clone());
+    let namespace = namespace(global, config, incident.namespace.as_deref());
     let default_namespace = namespace.clone().unwrap_or_else(|| "default".to_owned());
     let router = Replay::new(bundle).router();
     let cluster = Cluster::over_service(router, default_namespace, sealer.clone(), clock.clone());
@@ -110,11 +113,27 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sealer = Sealer::new(random_key());
-    let cluster = Cluster::connect(options, sealer.clone(), clock.clone()).await.map_err(|error| cluster_failure(&error))?;
+    let cluster = Cluster::connect(options, sealer.clone(), clock.clone())
+        .await
+        .map_err(|error| cluster_failure(&error))?;
     let id = uuid::Uuid::now_v7().to_string();
     let marker = format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0);
-    let namespace = global.namespace.clone().or_else(|| config.cluster.namespace.clone());
+    // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
+    let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
+    let namespace = namespace(global, config, chosen);
     Ok(Source { cluster, clock, name: context, namespace, question: None, id, sealer, marker })
+}
+
+/// Where to look first: `-n`, the configuration, the context or incident; nowhere in particular with `-A`.
+fn namespace(global: &Global, config: &Config, usual: Option<&str>) -> Option<String> {
+    if global.all_namespaces {
+        return None;
+    }
+    global
+        .namespace
+        .clone()
+        .or_else(|| config.cluster.namespace.clone())
+        .or_else(|| usual.map(ToOwned::to_owned))
 }
 
 /// A failure of the cluster with its exit code.
@@ -123,10 +142,13 @@ pub(crate) fn cluster_failure(error: &ClusterError) -> Failure {
         ClusterError::Kubeconfig { .. } => Code::Usage,
         ClusterError::Authentication { .. } => Code::Authentication,
         ClusterError::Denied(_) => Code::Denied,
-        ClusterError::Unreachable { .. } | ClusterError::Timeout { .. } | ClusterError::Server { .. } => Code::Unreachable,
+        ClusterError::Unreachable { .. } | ClusterError::Timeout { .. } | ClusterError::Server { .. } => {
+            Code::Unreachable
+        }
         _ => Code::Failure,
     };
-    Failure::new(code, error.to_string()).hint("`stethoscope doctor` shows what is reachable; `--incident BUNDLE` needs no cluster")
+    Failure::new(code, error.to_string())
+        .hint("`stethoscope doctor` shows what is reachable; `--incident BUNDLE` needs no cluster")
 }
 
 impl Source {
@@ -150,7 +172,10 @@ pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
     let mut overrides = BTreeMap::new();
     if let Some(directory) = &config.prompts {
         if !directory.is_dir() {
-            return Err(Failure::usage(format!("the prompts directory {} does not exist", directory.display())));
+            return Err(Failure::usage(format!(
+                "the prompts directory {} does not exist",
+                directory.display()
+            )));
         }
         for name in PROMPT_NAMES {
             let path = directory.join(format!("{name}.md.tera"));
@@ -159,7 +184,9 @@ pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
                     overrides.insert(name.to_owned(), text);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Failure::usage(format!("cannot read the prompt {}: {error}", path.display()))),
+                Err(error) => {
+                    return Err(Failure::usage(format!("cannot read the prompt {}: {error}", path.display())));
+                }
             }
         }
     }
@@ -170,17 +197,23 @@ pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
 pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Box<dyn Model>, Option<&'static str>), Failure> {
     let key_name = config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
     let api_key = environment(key_name);
-    let base_url = ask.base_url.clone().filter(|url| !url.is_empty()).or_else(|| config.model.base_url.clone());
+    let base_url =
+        ask.base_url.clone().filter(|url| !url.is_empty()).or_else(|| config.model.base_url.clone());
     let name = ask.model.clone().or_else(|| config.model.name.clone());
     let Some(name) = name.filter(|name| name != BUILTIN) else {
         // A key that lies around for other programs is no permission to send a cluster's data away.
-        let surprising = ask.model.is_none() && config.model.name.is_none() && (api_key.is_some() || base_url.is_some());
-        let remark = "an endpoint or key is set but no model is named; using builtin (--model NAME uses the endpoint)";
+        let surprising =
+            ask.model.is_none() && config.model.name.is_none() && (api_key.is_some() || base_url.is_some());
+        let remark =
+            "an endpoint or key is set but no model is named; using builtin (--model NAME uses the endpoint)";
         return Ok((Box::new(Builtin), surprising.then_some(remark)));
     };
     if api_key.is_none() && base_url.is_none() {
-        return Err(Failure::new(Code::Authentication, format!("the model {name} needs {key_name} or an endpoint that asks for no key"))
-            .hint("set the key, or --base-url, or use --model builtin, which needs neither"));
+        return Err(Failure::new(
+            Code::Authentication,
+            format!("the model {name} needs {key_name} or an endpoint that asks for no key"),
+        )
+        .hint("set the key, or --base-url, or use --model builtin, which needs neither"));
     }
     let price = match (config.model.price_input, config.model.price_output) {
         (Some(input), Some(output)) => Some(Price { input, output }),
@@ -204,7 +237,8 @@ pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Box<dyn Model>, Optio
 
 /// FNV-1a, 64 bits: a number from a text, the same on every machine.
 fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn key(seed: u64) -> [u8; 32] {

@@ -101,8 +101,9 @@ fn candidates() -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read the configuration {}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("cannot read the configuration {}: {error}", path.display()))
+    })?;
     parse(&text).map_err(|error| {
         Failure::usage(format!("the configuration {} is wrong: {}", path.display(), error.trim_end()))
             .hint("the keys are described in README.md, section Configuration")

@@ -77,7 +77,12 @@ pub(crate) fn report(failure: &Failure, terminal: &Terminal) -> ExitCode {
         let message = stethoscope_core::text::sanitize(&failure.message);
         let _ = writeln!(stderr, "{} {}", terminal.err("error:", Paint::Bad), message);
         if let Some(hint) = &failure.hint {
-            let _ = writeln!(stderr, "{} {}", terminal.err("hint:", Paint::Title), stethoscope_core::text::sanitize(hint));
+            let _ = writeln!(
+                stderr,
+                "{} {}",
+                terminal.err("hint:", Paint::Title),
+                stethoscope_core::text::sanitize(hint)
+            );
         }
     }
     failure.code.into()

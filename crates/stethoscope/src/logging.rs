@@ -14,7 +14,8 @@ pub(crate) fn install(verbose: u8, format: LogFormat) {
     let filter = EnvFilter::try_from_env("STETHOSCOPE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // async-openai logs whole response bodies on a parse failure; bodies are never logged.
     let quiet = ["async_openai=off", "async_openai::error=off"];
-    let filter = quiet.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive);
+    let filter =
+        quiet.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let installed = match format {
         LogFormat::Text => builder.compact().try_init(),

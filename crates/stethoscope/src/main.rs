@@ -26,11 +26,10 @@ fn run(cli: &cli::Cli) -> Result<exit::Code, exit::Failure> {
     logging::install(cli.global.verbose, cli.global.log_format);
     // The one TLS provider, for the Kubernetes client and the model endpoint alike. A second install is refused, harmlessly.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| exit::Failure::new(exit::Code::Failure, format!("the runtime cannot start: {error}")))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(
+            |error| exit::Failure::new(exit::Code::Failure, format!("the runtime cannot start: {error}")),
+        )?;
     let code = runtime.block_on(commands::run(cli));
     // Work that was cut off (a call to a dead backend) must not hold the process.
     runtime.shutdown_background();

@@ -63,7 +63,10 @@ impl TypedTool for Diagnose {
 
     async fn run(&self, input: Input, context: &CallContext) -> Result<Output, ToolError> {
         let place = namespace(input.namespace.as_deref(), context);
-        let snapshot = self.0.snapshot(&SnapshotRequest::of(place.as_deref())).await?;
+        let words = input.question.unwrap_or_default();
+        let words = words.split_whitespace().map(str::to_owned).collect();
+        let focus = Focus { namespace: place.clone(), words };
+        let snapshot = self.0.snapshot(&SnapshotRequest::about(&focus)).await?;
         if let Some(name) = &place
             && !snapshot.has_gap(Kind::Namespace, name)
             && !snapshot.namespaces.is_empty()
@@ -75,8 +78,6 @@ impl TypedTool for Diagnose {
                 nearest: stethoscope_core::tool::nearest_names(name, names, 3),
             });
         }
-        let words = input.question.unwrap_or_default();
-        let focus = Focus { namespace: place, words: words.split_whitespace().map(str::to_owned).collect() };
         // Detectors are pure but may take a while on a large cluster.
         let diagnosis =
             tokio::task::spawn_blocking(move || stethoscope_diagnosis::diagnose(&snapshot, &focus))

@@ -3,11 +3,15 @@
 //! Semantics: `networking.k8s.io/v1` NetworkPolicy. Policies add up; a pod that no policy selects is open.
 
 use super::addresses::addresses;
-use crate::draft::{Draft, Felt, field};
-use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule, ServicePort};
+use crate::draft::{Draft, Felt, field, log};
+use crate::logs::Run;
+use crate::logs::signatures::{self, Signature};
+use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule, Service, ServicePort};
 use crate::world::{World, reference};
 use std::collections::HashMap;
 use stethoscope_core::cause::CauseCode;
+use stethoscope_core::finding::Proof;
+use stethoscope_core::object::ObjectRef;
 
 const ISOLATES: CauseCode = CauseCode::new("network.policy-isolates");
 
@@ -32,13 +36,14 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
                 .port
                 .and_then(|port| service.spec.ports.iter().find(|it| it.port == port))
                 .map(ServicePort::target);
+            let complaint = || complaint(world, &root, &address.host, service);
             if let Some(policy) = closed(world, &policies, caller, callee, port.as_ref(), Direction::Ingress)
             {
-                found.push(draft(world, policy, caller, callee, "Ingress"));
+                found.push(felt(draft(world, policy, caller, callee, "Ingress"), complaint()));
             } else if let Some(policy) =
                 closed(world, &policies, caller, callee, port.as_ref(), Direction::Egress)
             {
-                found.push(draft(world, policy, caller, callee, "Egress"));
+                found.push(felt(draft(world, policy, caller, callee, "Egress"), complaint()));
             }
         }
     }
@@ -62,6 +67,31 @@ fn draft(world: &World<'_>, policy: &NetworkPolicy, caller: &Pod, callee: &Pod, 
     .affects([from, to])
     .felt(Felt::Silently)
     .since(policy.metadata.creation_timestamp)
+}
+
+/// What a caller's log says of a callee that it can't reach: the pod's proof.
+fn complaint(world: &World<'_>, caller: &ObjectRef, host: &str, service: &Service) -> Option<Proof> {
+    let ip = service.spec.cluster_ip.as_deref().filter(|ip| *ip != "None");
+    let about =
+        |line: &str| signatures::mentions(line, host) || ip.is_some_and(|ip| signatures::mentions(line, ip));
+    world.pods_of(caller).iter().filter(|pod| !pod.finished()).find_map(|pod| {
+        pod.spec.containers.iter().find_map(|container| {
+            let text = world.log(pod, &container.name, Run::Current)?;
+            let line = text
+                .lines()
+                .rev()
+                .find(|line| signatures::of(line) == Some(Signature::Unreachable) && about(line))?;
+            Some(log(pod, &container.name, Run::Current, line))
+        })
+    })
+}
+
+/// A policy that callers complain of is the cause of what they see; one that nobody complains of may be meant so.
+fn felt(draft: Draft, complaint: Option<Proof>) -> Draft {
+    match complaint {
+        Some(proof) => draft.proof(proof).felt(Felt::Visibly).sure(0.95),
+        None => draft,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::scope::Scope;
 use super::{DIAGNOSE, OVERVIEW, newest};
-use stethoscope_core::evidence::Evidence;
 use serde_json::{Value, json};
+use stethoscope_core::evidence::Evidence;
 use stethoscope_core::finding::{Finding, Severity};
 use stethoscope_core::model::ModelRequest;
 
@@ -21,7 +21,9 @@ pub(super) fn hypotheses_in_words(findings: &[Finding]) -> String {
         .iter()
         .take(3)
         .zip(1..)
-        .map(|(finding, rank)| format!("{rank}. `{}` on {}: {}", finding.cause, finding.subject, finding.statement))
+        .map(|(finding, rank)| {
+            format!("{rank}. `{}` on {}: {}", finding.cause, finding.subject, finding.statement)
+        })
         .collect();
     format!("Hypotheses, to be proved or refuted:\n\n{}\n", lines.join("\n"))
 }
@@ -35,7 +37,8 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
             "hypotheses": []
         });
     };
-    let hypotheses: Vec<Value> = findings.iter().take(MOST).map(|finding| hypothesis(request, finding)).collect();
+    let hypotheses: Vec<Value> =
+        findings.iter().take(MOST).map(|finding| hypothesis(request, finding)).collect();
     let relevant = findings.iter().find(|finding| finding.severity >= Severity::Medium);
     match relevant.or(findings.first()) {
         Some(best) if best.severity >= Severity::Medium && best.confidence >= ENOUGH => json!({
@@ -59,7 +62,7 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
         }),
         _ => json!({
             "verdict": "no_issue",
-            "summary": format!("{} Every detector ran and found nothing that would explain trouble.", scope.in_words().replace("Looking", "Looked")),
+            "summary": format!("{} Every detector ran and found nothing that would explain trouble. Metrics and network flows were not looked at.", scope.in_words().replace("Looking", "Looked")),
             "hypotheses": hypotheses,
             "ruled_out": healthy(request),
         }),
@@ -68,7 +71,18 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
 
 /// Kinds without which "nothing is wrong" cannot be said. Logs, quotas or Secrets that may not be read are told as
 /// coverage; these are where trouble shows first.
-const TELLING: &[&str] = &["Pod", "Event", "Service", "EndpointSlice", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Node"];
+const TELLING: &[&str] = &[
+    "Pod",
+    "Event",
+    "Service",
+    "EndpointSlice",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "Node",
+];
 
 /// What could not be read and would have shown trouble, one line each.
 fn blind_spots(digest: &Evidence, scope: &Scope) -> Vec<String> {
@@ -77,7 +91,8 @@ fn blind_spots(digest: &Evidence, scope: &Scope) -> Vec<String> {
         .filter_map(|gap| {
             let kind = gap.get("kind")?.as_str().filter(|kind| TELLING.contains(kind))?;
             let namespace = gap.get("namespace").and_then(Value::as_str);
-            let elsewhere = namespace.is_some() && scope.namespace.is_some() && namespace != scope.namespace.as_deref();
+            let elsewhere =
+                namespace.is_some() && scope.namespace.is_some() && namespace != scope.namespace.as_deref();
             let place = namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
             (!elsewhere).then(|| format!("{kind}{place}"))
         })
@@ -101,8 +116,13 @@ fn hypothesis(request: &ModelRequest<'_>, finding: &Finding) -> Value {
 }
 
 fn summary(finding: &Finding) -> String {
-    let explanation = finding.cause.describe().map(|cause| format!(" {}", cause.explanation)).unwrap_or_default();
-    format!("{} {}.{explanation}", sentence(&finding.statement), format_args!("The object to mend is {}", finding.subject))
+    let explanation =
+        finding.cause.describe().map(|cause| format!(" {}", cause.explanation)).unwrap_or_default();
+    format!(
+        "{} {}.{explanation}",
+        sentence(&finding.statement),
+        format_args!("The object to mend is {}", finding.subject)
+    )
 }
 
 fn sentence(text: &str) -> String {
@@ -123,13 +143,20 @@ fn impact(finding: &Finding) -> Value {
     json!(format!("{}{rest}", names.join(", ")))
 }
 
-/// What shows that nothing is wrong: the first lines of the digest and of the overview.
+/// Beginnings of the lines that show best that nothing is wrong: what the detectors went over, which workloads are ready.
+const REASSURING: &[(&str, &[&str])] =
+    &[(DIAGNOSE, &["checked:", "healthy"]), (OVERVIEW, &["ready workloads:", "nodes:"])];
+
+/// What shows that nothing is wrong, quoted from the digest and the overview.
 fn healthy(request: &ModelRequest<'_>) -> Value {
-    let quotes: Vec<Value> = [DIAGNOSE, OVERVIEW]
+    let quotes: Vec<Value> = REASSURING
         .iter()
-        .filter_map(|tool| {
+        .filter_map(|(tool, beginnings)| {
             let evidence = newest(request, tool)?;
-            let line = evidence.text.lines().map(str::trim).find(|line| line.len() >= 12)?;
+            let lines = || evidence.text.lines().map(str::trim);
+            let telling =
+                beginnings.iter().find_map(|beginning| lines().find(|line| line.starts_with(beginning)));
+            let line = telling.or_else(|| lines().find(|line| line.len() >= 12))?;
             Some(json!({"id": evidence.id, "quote": line}))
         })
         .collect();

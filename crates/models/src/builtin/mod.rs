@@ -36,7 +36,11 @@ impl Model for Builtin {
         BUILTIN
     }
 
-    async fn respond(&self, request: ModelRequest<'_>, on_delta: &mut (dyn FnMut(Delta) + Send)) -> Result<ModelReply, ModelError> {
+    async fn respond(
+        &self,
+        request: ModelRequest<'_>,
+        on_delta: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<ModelReply, ModelError> {
         let (text, calls) = decide(&request);
         if !text.is_empty() {
             on_delta(Delta::Text(text.clone()));
@@ -56,7 +60,10 @@ fn decide(request: &ModelRequest<'_>) -> (String, Vec<ToolCall>) {
         if let Some(namespace) = scope::named_namespace(request.messages) {
             arguments["namespace"] = Value::String(namespace);
         }
-        return ("First an overview, to find what the question is about.\n".to_owned(), vec![call(turn, 0, OVERVIEW, arguments)]);
+        return (
+            "First an overview, to find what the question is about.\n".to_owned(),
+            vec![call(turn, 0, OVERVIEW, arguments)],
+        );
     }
     let scope = scope::Scope::of(request);
     if !concludes && may(DIAGNOSE) && !called.iter().any(|name| name == DIAGNOSE) {
@@ -81,7 +88,11 @@ fn decide(request: &ModelRequest<'_>) -> (String, Vec<ToolCall>) {
 }
 
 fn call(turn: usize, place: usize, name: &str, arguments: Value) -> ToolCall {
-    ToolCall { id: format!("builtin_{turn}_{place}"), name: name.to_owned(), arguments: arguments.to_string() }
+    ToolCall {
+        id: format!("builtin_{turn}_{place}"),
+        name: name.to_owned(),
+        arguments: arguments.to_string(),
+    }
 }
 
 /// Names of the tools called so far, in order.

@@ -7,13 +7,104 @@ use stethoscope_core::model::{Message, ModelRequest};
 
 /// Words that say nothing about where to look.
 const STOP_WORDS: &[&str] = &[
-    "the", "and", "for", "why", "what", "when", "where", "which", "who", "how", "are", "was", "were", "has", "have", "had", "does",
-    "did", "doing", "not", "can", "cant", "cannot", "could", "would", "should", "will", "with", "from", "into", "about", "that",
-    "this", "these", "those", "there", "then", "than", "its", "our", "your", "any", "all", "some", "been", "being", "please", "help",
-    "since", "after", "before", "still", "again", "now", "today", "down", "broken", "failing", "fails", "failed", "fail", "failure",
-    "error", "errors", "issue", "issues", "problem", "problems", "wrong", "slow", "root", "cause", "diagnose", "incident", "fault",
-    "cluster", "kubernetes", "k8s", "namespace", "environment", "service", "services", "pod", "pods", "deployment", "node", "nodes",
-    "app", "application", "applications", "workload", "workloads", "scope", "symptom", "reported", "high-level", "experiencing", "question",
+    "the",
+    "and",
+    "for",
+    "why",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "how",
+    "are",
+    "was",
+    "were",
+    "has",
+    "have",
+    "had",
+    "does",
+    "did",
+    "doing",
+    "not",
+    "can",
+    "cant",
+    "cannot",
+    "could",
+    "would",
+    "should",
+    "will",
+    "with",
+    "from",
+    "into",
+    "about",
+    "that",
+    "this",
+    "these",
+    "those",
+    "there",
+    "then",
+    "than",
+    "its",
+    "our",
+    "your",
+    "any",
+    "all",
+    "some",
+    "been",
+    "being",
+    "please",
+    "help",
+    "since",
+    "after",
+    "before",
+    "still",
+    "again",
+    "now",
+    "today",
+    "down",
+    "broken",
+    "failing",
+    "fails",
+    "failed",
+    "fail",
+    "failure",
+    "error",
+    "errors",
+    "issue",
+    "issues",
+    "problem",
+    "problems",
+    "wrong",
+    "slow",
+    "root",
+    "cause",
+    "diagnose",
+    "incident",
+    "fault",
+    "cluster",
+    "kubernetes",
+    "k8s",
+    "namespace",
+    "environment",
+    "service",
+    "services",
+    "pod",
+    "pods",
+    "deployment",
+    "node",
+    "nodes",
+    "app",
+    "application",
+    "applications",
+    "workload",
+    "workloads",
+    "scope",
+    "symptom",
+    "reported",
+    "high-level",
+    "experiencing",
+    "question",
 ];
 
 pub(super) fn is_stop_word(word: &str) -> bool {
@@ -33,7 +124,9 @@ impl Scope {
     pub(super) fn of(request: &ModelRequest<'_>) -> Self {
         let question = question(request.messages);
         let named = named_namespace(request.messages);
-        let Some(overview) = newest(request, OVERVIEW) else { return Self { namespace: named, names: Vec::new() } };
+        let Some(overview) = newest(request, OVERVIEW) else {
+            return Self { namespace: named, names: Vec::new() };
+        };
         let mut objects = BTreeSet::new();
         collect(&overview.data, None, &mut objects);
         let mut words = words(question);
@@ -104,11 +197,15 @@ fn names(word: &str, name: &str) -> bool {
         return true;
     }
     let singular = bare_word.trim_end_matches('s');
-    singular.len() >= 4 && (bare_name.starts_with(singular) || (bare_name.len() >= 4 && singular.starts_with(&bare_name)))
+    singular.len() >= 4
+        && (bare_name.starts_with(singular) || (bare_name.len() >= 4 && singular.starts_with(&bare_name)))
 }
 
 /// Objects that the words name. A word that names very many (an application's common prefix) tells nothing.
-fn hits<'a>(words: &BTreeSet<String>, objects: &'a BTreeSet<(Option<String>, String)>) -> Vec<&'a (Option<String>, String)> {
+fn hits<'a>(
+    words: &BTreeSet<String>,
+    objects: &'a BTreeSet<(Option<String>, String)>,
+) -> Vec<&'a (Option<String>, String)> {
     const MANY: usize = 6;
     let named_by = |word: &String| objects.iter().filter(|(_, name)| names(word, name)).count();
     let telling: Vec<&String> = words.iter().filter(|word| (1..=MANY).contains(&named_by(word))).collect();
@@ -121,7 +218,8 @@ fn namespace_of(
     objects: &BTreeSet<(Option<String>, String)>,
     hits: &[&(Option<String>, String)],
 ) -> Option<String> {
-    let namespaces: BTreeSet<&String> = objects.iter().filter_map(|(namespace, _)| namespace.as_ref()).collect();
+    let namespaces: BTreeSet<&String> =
+        objects.iter().filter_map(|(namespace, _)| namespace.as_ref()).collect();
     if let Some(named) = namespaces.iter().find(|namespace| words.contains(namespace.as_str())) {
         return Some((*named).clone());
     }

@@ -53,9 +53,13 @@ pub(crate) async fn run(arguments: &Ask, global: &Global, config: &Config) -> Re
         (_, false) => Show::Progress,
     };
     let mut progress = Progress::new(terminal, show);
-    let (mut investigation, opening) = Investigation::start(setup, &prompts, &mut intake, source.clock.now()).map_err(fatal)?;
-    let means = Means { model: model.as_ref(), registry: &registry, clock: source.clock.as_ref(), prompts: &prompts };
-    let ended = drive(&mut investigation, opening, &mut intake, &means, &mut progress, interrupted()).await.map_err(fatal)?;
+    let (mut investigation, opening) =
+        Investigation::start(setup, &prompts, &mut intake, source.clock.now()).map_err(fatal)?;
+    let means =
+        Means { model: model.as_ref(), registry: &registry, clock: source.clock.as_ref(), prompts: &prompts };
+    let ended = drive(&mut investigation, opening, &mut intake, &means, &mut progress, interrupted())
+        .await
+        .map_err(fatal)?;
     if let Some(path) = &arguments.transcript {
         write_transcript(path, &investigation)?;
     }
@@ -78,7 +82,12 @@ fn given_question(arguments: &Ask) -> Result<Option<String>, Failure> {
         return Ok(Some(words));
     }
     if std::io::stdin().is_terminal() {
-        return if dash { Err(Failure::usage("`-` reads the question from stdin, which is a terminal").hint("pipe the text in")) } else { Ok(None) };
+        return if dash {
+            Err(Failure::usage("`-` reads the question from stdin, which is a terminal")
+                .hint("pipe the text in"))
+        } else {
+            Ok(None)
+        };
     }
     if !dash {
         return Ok(None);
@@ -90,7 +99,10 @@ fn given_question(arguments: &Ask) -> Result<Option<String>, Failure> {
         .map_err(|error| Failure::usage(format!("cannot read the question from stdin: {error}")))?;
     if bytes.len() > LONGEST_QUESTION {
         bytes.truncate(LONGEST_QUESTION);
-        let _ = writeln!(std::io::stderr(), "note: the question is longer than {LONGEST_QUESTION} bytes; the rest is left out");
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: the question is longer than {LONGEST_QUESTION} bytes; the rest is left out"
+        );
     }
     let text = String::from_utf8_lossy(&bytes).trim().to_owned();
     if text.is_empty() { Err(Failure::usage("stdin holds no question")) } else { Ok(Some(text)) }
@@ -140,8 +152,9 @@ async fn wait_for_signal() {
 
 fn write_transcript(path: &Path, investigation: &Investigation) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(investigation).map_err(fatal)?;
-    std::fs::write(path, format!("{text}\n"))
-        .map_err(|error| Failure::new(Code::Failure, format!("cannot write the transcript to {}: {error}", path.display())))
+    std::fs::write(path, format!("{text}\n")).map_err(|error| {
+        Failure::new(Code::Failure, format!("cannot write the transcript to {}: {error}", path.display()))
+    })
 }
 
 fn show_answer(answer: &Answer, format: AnswerFormat, terminal: &Terminal) -> Result<(), Failure> {
@@ -163,7 +176,9 @@ fn code(ended: &Ended) -> Code {
         Ended::Interrupted(_) => Code::Interrupted,
         Ended::ModelFailed(_, error) => match error.as_ref() {
             ModelError::Authentication(_) => Code::Authentication,
-            ModelError::Unavailable(_) | ModelError::Timeout(_) | ModelError::RateLimited(_) => Code::Unreachable,
+            ModelError::Unavailable(_) | ModelError::Timeout(_) | ModelError::RateLimited(_) => {
+                Code::Unreachable
+            }
             ModelError::BadRequest(_) | ModelError::ContextOverflow(_) => Code::Failure,
         },
         Ended::Answered(answer) if answer.usage.budget_hit.is_some() => Code::Budget,

@@ -20,7 +20,12 @@ pub(crate) async fn run(arguments: &Doctor, global: &Global, config: &Config) ->
         }
         Err(failure) => {
             let name = "cluster".to_owned();
-            rows.push(Check { name, state: CheckState::Bad, detail: failure.message.clone(), mend: failure.hint.clone() });
+            rows.push(Check {
+                name,
+                state: CheckState::Bad,
+                detail: failure.message.clone(),
+                mend: failure.hint.clone(),
+            });
             failure.code
         }
     };
@@ -35,13 +40,36 @@ fn model_row(config: &Config) -> Check {
     let key_name = config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
     let named = config.model.name.clone().or_else(|| environment("STETHOSCOPE_MODEL"));
     let endpoint = environment("OPENAI_BASE_URL").or_else(|| config.model.base_url.clone());
-    let row = |state, detail: String, mend: Option<&str>| Check { name: "model".to_owned(), state, detail, mend: mend.map(ToOwned::to_owned) };
+    let row = |state, detail: String, mend: Option<&str>| Check {
+        name: "model".to_owned(),
+        state,
+        detail,
+        mend: mend.map(ToOwned::to_owned),
+    };
     match (named, environment(key_name).is_some() || endpoint.is_some()) {
-        (Some(name), _) if name == "builtin" => row(CheckState::Good, "builtin: rules, no network".to_owned(), None),
-        (Some(name), true) => row(CheckState::Good, format!("{name} at {}", endpoint.as_deref().unwrap_or("the default endpoint")), None),
-        (Some(name), false) => row(CheckState::Bad, format!("{name}: no key and no endpoint"), Some("set OPENAI_API_KEY or OPENAI_BASE_URL, or use --model builtin")),
-        (None, true) => row(CheckState::Good, "builtin: a key or endpoint is set but no model is named".to_owned(), Some("--model NAME uses the endpoint")),
-        (None, false) => row(CheckState::Good, "builtin: rules, no network".to_owned(), Some("for an LLM set OPENAI_API_KEY or OPENAI_BASE_URL and --model NAME")),
+        (Some(name), _) if name == "builtin" => {
+            row(CheckState::Good, "builtin: rules, no network".to_owned(), None)
+        }
+        (Some(name), true) => row(
+            CheckState::Good,
+            format!("{name} at {}", endpoint.as_deref().unwrap_or("the default endpoint")),
+            None,
+        ),
+        (Some(name), false) => row(
+            CheckState::Bad,
+            format!("{name}: no key and no endpoint"),
+            Some("set OPENAI_API_KEY or OPENAI_BASE_URL, or use --model builtin"),
+        ),
+        (None, true) => row(
+            CheckState::Good,
+            "builtin: a key or endpoint is set but no model is named".to_owned(),
+            Some("--model NAME uses the endpoint"),
+        ),
+        (None, false) => row(
+            CheckState::Good,
+            "builtin: rules, no network".to_owned(),
+            Some("for an LLM set OPENAI_API_KEY or OPENAI_BASE_URL and --model NAME"),
+        ),
     }
 }
 

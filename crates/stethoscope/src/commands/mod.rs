@@ -33,6 +33,7 @@ fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a value as JSON to stdout.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::new(Code::Failure, error.to_string()))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::new(Code::Failure, error.to_string()))?;
     print(&format!("{text}\n"))
 }

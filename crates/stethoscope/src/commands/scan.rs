@@ -17,7 +17,7 @@ const DIAGNOSE: &str = "diagnose";
 pub(crate) async fn run(arguments: &Scan, global: &Global, config: &Config) -> Result<Code, Failure> {
     let source = compose::source(global, config).await?;
     let registry = source.registry()?;
-    let namespace = if arguments.all_namespaces { None } else { source.namespace.clone() };
+    let namespace = source.namespace.clone();
     let call = namespace.as_ref().map_or_else(|| json!({}), |namespace| json!({"namespace": namespace}));
     let context = CallContext { namespace, now: source.clock.now() };
     let output = registry.call(DIAGNOSE, call.clone(), &context).await.map_err(|error| failure(&error))?;
@@ -29,14 +29,17 @@ pub(crate) async fn run(arguments: &Scan, global: &Global, config: &Config) -> R
     let Some(evidence) = ledger.get(id) else {
         return Err(Failure::new(Code::Failure, "the output was lost"));
     };
-    let findings: Vec<Finding> = serde_json::from_value(evidence.data.get("findings").cloned().unwrap_or_default())
-        .map_err(|error| Failure::new(Code::Failure, format!("the findings cannot be read back: {error}")))?;
+    let findings: Vec<Finding> = serde_json::from_value(
+        evidence.data.get("findings").cloned().unwrap_or_default(),
+    )
+    .map_err(|error| Failure::new(Code::Failure, format!("the findings cannot be read back: {error}")))?;
     match arguments.output {
         ScanFormat::Json => print_json(&json!({"findings": findings, "coverage": evidence.coverage}))?,
         ScanFormat::Table => print(&table(&findings, evidence, &Terminal::new(global.color)))?,
     }
     let threshold = arguments.fail_on.map(severity);
-    let failed = threshold.is_some_and(|threshold| findings.iter().any(|finding| finding.severity >= threshold));
+    let failed =
+        threshold.is_some_and(|threshold| findings.iter().any(|finding| finding.severity >= threshold));
     Ok(if failed { Code::Findings } else { Code::Answered })
 }
 
@@ -85,7 +88,15 @@ fn table(findings: &[Finding], evidence: &Evidence, terminal: &Terminal) -> Stri
         for (row, finding) in rows.iter().zip(findings) {
             let what = if finding.severity >= Severity::High { Paint::Bad } else { Paint::Warn };
             let severity = terminal.out(&format!("{:<a$}", row[0], a = widths[0]), what);
-            let _ = writeln!(out, "{severity}  {:<b$}  {:<c$}  {}", row[1], row[2], row[3], b = widths[1], c = widths[2]);
+            let _ = writeln!(
+                out,
+                "{severity}  {:<b$}  {:<c$}  {}",
+                row[1],
+                row[2],
+                row[3],
+                b = widths[1],
+                c = widths[2]
+            );
             let _ = writeln!(out, "    {}", finding.statement);
         }
     }

@@ -33,7 +33,12 @@ pub(crate) async fn run(arguments: &Tools, global: &Global, config: &Config) -> 
                     let mut text = String::new();
                     for tool in registry.all() {
                         let spec = tool.spec();
-                        let _ = writeln!(text, "{}  {}", terminal.out(&spec.name, Paint::Strong), spec.description);
+                        let _ = writeln!(
+                            text,
+                            "{}  {}",
+                            terminal.out(&spec.name, Paint::Strong),
+                            spec.description
+                        );
                         let _ = writeln!(text, "    {}", spec.argument_hint());
                         if let Availability::Missing(why) = tool.available() {
                             let _ = writeln!(text, "    missing: {why}");
@@ -45,10 +50,12 @@ pub(crate) async fn run(arguments: &Tools, global: &Global, config: &Config) -> 
             Ok(Code::Answered)
         }
         Tools::Call { name, args, output } => {
-            let arguments: Value = serde_json::from_str(args)
-                .map_err(|error| Failure::usage(format!("--args is not JSON: {error}")).hint("--args '{\"pod\": \"web-1\"}'"))?;
+            let arguments: Value = serde_json::from_str(args).map_err(|error| {
+                Failure::usage(format!("--args is not JSON: {error}")).hint("--args '{\"pod\": \"web-1\"}'")
+            })?;
             let context = CallContext { namespace: source.namespace.clone(), now: source.clock.now() };
-            let result = registry.call(name, arguments.clone(), &context).await.map_err(|error| failure(&error))?;
+            let result =
+                registry.call(name, arguments.clone(), &context).await.map_err(|error| failure(&error))?;
             let mut intake = source.intake();
             let mut ledger = Ledger::default();
             let (id, _) = intake
@@ -58,7 +65,9 @@ pub(crate) async fn run(arguments: &Tools, global: &Global, config: &Config) -> 
                 return Err(Failure::new(Code::Failure, "the output was lost"));
             };
             match output {
-                ToolFormat::Json => print_json(&json!({"data": evidence.data, "coverage": evidence.coverage}))?,
+                ToolFormat::Json => {
+                    print_json(&json!({"data": evidence.data, "coverage": evidence.coverage}))?
+                }
                 ToolFormat::Text => {
                     let mut text = evidence.text.trim_end().to_owned();
                     text.push('\n');

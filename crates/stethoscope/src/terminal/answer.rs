@@ -20,7 +20,11 @@ fn write(out: &mut String, answer: &Answer) -> std::fmt::Result {
     {
         writeln!(out, "**{}** · `{}` · confidence {}\n", best.subject, best.cause, percent(best.confidence))?;
         if !best.chain.is_empty() {
-            writeln!(out, "Leads to: {}\n", best.chain.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" → "))?;
+            writeln!(
+                out,
+                "Leads to: {}\n",
+                best.chain.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" → ")
+            )?;
         }
     }
     if let Some(impact) = &answer.impact {
@@ -127,7 +131,8 @@ fn others(out: &mut String, heading: &str, hypotheses: &[Hypothesis]) -> std::fm
 
 fn usage(answer: &Answer) -> String {
     let usage = &answer.usage;
-    let mut parts = vec![usage.model.clone(), plural(usage.turns, "turn"), plural(usage.tool_calls, "tool call")];
+    let mut parts =
+        vec![usage.model.clone(), plural(usage.turns, "turn"), plural(usage.tool_calls, "tool call")];
     if usage.tokens_in + usage.tokens_out > 0 {
         parts.push(format!("{} tokens in, {} out", usage.tokens_in, usage.tokens_out));
     }

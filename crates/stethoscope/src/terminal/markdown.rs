@@ -174,7 +174,9 @@ impl Renderer {
             Tag::Emphasis => self.styles.push(Paint::Emphasis),
             Tag::Strong => self.styles.push(Paint::Strong),
             Tag::Strikethrough => self.styles.push(Paint::Dim),
-            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => self.link = Some(dest_url.to_string()),
+            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
+                self.link = Some(dest_url.to_string())
+            }
             Tag::Table(_) => {
                 self.gap();
                 self.in_table = true;
@@ -291,7 +293,9 @@ impl Renderer {
         self.in_table = false;
         let rows = std::mem::take(&mut self.table);
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| visible_width(cell)).max().unwrap_or(0);
+        let widest = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| visible_width(cell)).max().unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..columns).map(widest).collect();
         for row in &rows {
             let mut line = String::new();

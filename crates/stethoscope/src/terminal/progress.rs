@@ -47,7 +47,14 @@ struct Running {
 
 impl Progress {
     pub(crate) fn new(terminal: Terminal, show: Show) -> Self {
-        Self { terminal, show, bars: MultiProgress::new(), running: BTreeMap::new(), blocks: Blocks::default(), broken: None }
+        Self {
+            terminal,
+            show,
+            bars: MultiProgress::new(),
+            running: BTreeMap::new(),
+            blocks: Blocks::default(),
+            broken: None,
+        }
     }
 
     /// A line above the live ones.
@@ -74,7 +81,14 @@ impl Progress {
         self.running.insert(call_id.to_owned(), Running { bar, line, started: now(), took: None });
     }
 
-    fn finished(&mut self, call_id: &str, tool: &str, evidence: Option<String>, outcome: Outcome, summary: &str) {
+    fn finished(
+        &mut self,
+        call_id: &str,
+        tool: &str,
+        evidence: Option<String>,
+        outcome: Outcome,
+        summary: &str,
+    ) {
         let (line, took) = match self.running.remove(call_id) {
             Some(running) => {
                 if let Some(bar) = running.bar {
