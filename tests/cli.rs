@@ -1,6 +1,12 @@
 //! The command line as an interface: exit codes, streams, messages.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 mod harness;
 
@@ -32,23 +38,35 @@ fn version_and_help_go_to_stdout() {
 
 #[test]
 fn wrong_usage_is_exit_code_two_with_the_reason_on_stderr() {
-    for arguments in [&["frobnicate"][..], &["ask", "--output", "xml"], &["scan", "--fail-on", "awful"], &["tools", "call"]] {
+    for arguments in [
+        &["frobnicate"][..],
+        &["ask", "--output", "xml"],
+        &["scan", "--fail-on", "awful"],
+        &["tools", "call"],
+    ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(ran.stderr.contains("error:"), "{arguments:?}: {}", ran.stderr);
     }
     let both = run(&["ask", "x", "--incident", &path(BROKEN), "--context", "prod"]);
     assert_eq!(both.code, 2);
-    assert_eq!(both.stderr, "error: --incident reads a recording; it cannot be used with --context or --kubeconfig\n");
+    assert_eq!(
+        both.stderr,
+        "error: --incident reads a recording; it cannot be used with --context or --kubeconfig\n"
+    );
 }
 
 #[test]
 fn a_question_comes_from_words_stdin_or_the_incident() {
     let from_incident = run(&["ask", "--quiet", "--output", "json", "--incident", &path(BROKEN)]).json();
     assert!(from_incident["question"].as_str().unwrap().starts_with("why is checkout failing?"));
-    let words = run(&["ask", "is", "cart", "ok?", "--quiet", "--output", "json", "--incident", &path(BROKEN)]).json();
+    let words =
+        run(&["ask", "is", "cart", "ok?", "--quiet", "--output", "json", "--incident", &path(BROKEN)]).json();
     assert_eq!(words["question"], "is cart ok?");
-    let piped = run_with_stdin(&["ask", "--quiet", "--output", "json", "--incident", &path(BROKEN), "-"], "[FIRING] Checkout5xx\n");
+    let piped = run_with_stdin(
+        &["ask", "--quiet", "--output", "json", "--incident", &path(BROKEN), "-"],
+        "[FIRING] Checkout5xx\n",
+    );
     assert_eq!(piped.json()["question"], "[FIRING] Checkout5xx");
     let empty = run_with_stdin(&["ask", "--incident", &path(BROKEN), "-"], " \n");
     assert_eq!((empty.code, empty.stderr.as_str()), (2, "error: stdin holds no question\n"));
@@ -70,7 +88,8 @@ fn stdout_holds_the_answer_alone_and_quiet_silences_stderr() {
 #[test]
 fn json_lines_are_the_events_in_sequence() {
     let ran = run(&["ask", "--output", "jsonl", "--incident", &path(BROKEN)]);
-    let events: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let sequence: Vec<u64> = events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
     assert_eq!(sequence, (1..=events.len() as u64).collect::<Vec<_>>());
     assert_eq!(events[0]["event"], "started");
@@ -79,8 +98,10 @@ fn json_lines_are_the_events_in_sequence() {
 
 #[test]
 fn the_answer_conforms_to_its_schema() {
-    let schema: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(harness::root().join("crates/core/schemas/answer.v1.schema.json")).unwrap()).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(
+        &std::fs::read_to_string(harness::root().join("crates/core/schemas/answer.v1.schema.json")).unwrap(),
+    )
+    .unwrap();
     let answer = run(&["ask", "--quiet", "--output", "json", "--incident", &path(BROKEN)]).json();
     let typed: stethoscope_core::answer::Answer = serde_json::from_value(answer.clone()).unwrap();
     assert_eq!(serde_json::to_value(&typed).unwrap(), answer, "nothing is lost in the type");
@@ -139,7 +160,16 @@ fn configuration_errors_name_the_key() {
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("unknown field `turn`"), "{}", ran.stderr);
     std::fs::write(&file, "[limits]\nturns = 2\n").unwrap();
-    let limited = run(&["ask", "--quiet", "--output", "json", "--config", &file.to_string_lossy(), "--incident", &path(BROKEN)]);
+    let limited = run(&[
+        "ask",
+        "--quiet",
+        "--output",
+        "json",
+        "--config",
+        &file.to_string_lossy(),
+        "--incident",
+        &path(BROKEN),
+    ]);
     assert_eq!(limited.code, 4, "{}", limited.stderr);
     assert_eq!(limited.json()["usage"]["budget_hit"], "2 turns");
 }
@@ -149,7 +179,11 @@ fn a_model_without_key_or_endpoint_is_an_authentication_error() {
     let ran = run(&["ask", "why?", "--model", "gpt-x", "--incident", &path(BROKEN)]);
     assert_eq!(ran.code, 6);
     assert!(ran.stderr.contains("OPENAI_API_KEY"), "{}", ran.stderr);
-    let key = stethoscope().args(["ask", "--incident", &path(BROKEN)]).env("OPENAI_API_KEY", "sk-nothing").output().unwrap();
+    let key = stethoscope()
+        .args(["ask", "--incident", &path(BROKEN)])
+        .env("OPENAI_API_KEY", "sk-nothing")
+        .output()
+        .unwrap();
     assert_eq!(key.status.code(), Some(0), "a key alone does not send data away");
     assert!(String::from_utf8_lossy(&key.stderr).contains("no model is named"));
 }
@@ -173,10 +207,23 @@ fn a_closed_pipe_is_not_an_error() {
 fn tools_are_called_by_hand_on_the_same_path() {
     let list = run(&["tools", "list", "--incident", &path(BROKEN)]);
     assert_eq!(list.code, 0);
-    for tool in ["diagnose", "k8s_access", "k8s_changes", "k8s_describe", "k8s_events", "k8s_get", "k8s_list", "k8s_logs", "k8s_node_logs", "k8s_overview", "k8s_top"] {
+    for tool in [
+        "diagnose",
+        "k8s_access",
+        "k8s_changes",
+        "k8s_describe",
+        "k8s_events",
+        "k8s_get",
+        "k8s_list",
+        "k8s_logs",
+        "k8s_node_logs",
+        "k8s_overview",
+        "k8s_top",
+    ] {
         assert!(list.stdout.contains(tool), "{tool} is not listed");
     }
-    let pods = run(&["tools", "call", "k8s_list", "--args", "{\"kind\": \"pods\"}", "--incident", &path(BROKEN)]);
+    let pods =
+        run(&["tools", "call", "k8s_list", "--args", "{\"kind\": \"pods\"}", "--incident", &path(BROKEN)]);
     assert_eq!(pods.code, 0, "{}", pods.stderr);
     assert!(pods.stdout.contains("checkout"), "{}", pods.stdout);
     let wrong = run(&["tools", "call", "k8s_lst", "--incident", &path(BROKEN)]);
@@ -184,6 +231,14 @@ fn tools_are_called_by_hand_on_the_same_path() {
     assert!(wrong.stderr.contains("did you mean k8s_list"), "{}", wrong.stderr);
     let arguments = run(&["tools", "call", "k8s_logs", "--args", "{\"pd\": 1}", "--incident", &path(BROKEN)]);
     assert_eq!(arguments.code, 2, "{}", arguments.stderr);
-    let secret = run(&["tools", "call", "k8s_get", "--args", "{\"kind\": \"secret\", \"name\": \"x\", \"namespace\": \"kube-system\"}", "--incident", &path(BROKEN)]);
+    let secret = run(&[
+        "tools",
+        "call",
+        "k8s_get",
+        "--args",
+        "{\"kind\": \"secret\", \"name\": \"x\", \"namespace\": \"kube-system\"}",
+        "--incident",
+        &path(BROKEN),
+    ]);
     assert_ne!(secret.code, 0, "{}", secret.stdout);
 }

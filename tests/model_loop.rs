@@ -1,6 +1,12 @@
 //! The real binary against a fake OpenAI-compatible server over a real socket: everything a model or server can do wrong.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 mod harness;
 
@@ -24,7 +30,16 @@ async fn ask(server: &FakeModel, more: &[&str]) -> (Ran, Value) {
 async fn ask_into(server: &FakeModel, more: &[&str], transcript: &Path) -> Ran {
     let mut command = stethoscope();
     command
-        .args(["ask", "why is checkout failing?", "--output", "json", "--model", "fake", "--base-url", &server.url()])
+        .args([
+            "ask",
+            "why is checkout failing?",
+            "--output",
+            "json",
+            "--model",
+            "fake",
+            "--base-url",
+            &server.url(),
+        ])
         .arg("--transcript")
         .arg(transcript)
         .arg("--incident")
@@ -39,19 +54,27 @@ fn call(name: &str, arguments: Value) -> Call {
 }
 
 fn inconclusive() -> Turn {
-    Turn::calls([call("conclude", json!({"verdict": "inconclusive", "summary": "not enough", "hypotheses": []}))])
+    Turn::calls([call(
+        "conclude",
+        json!({"verdict": "inconclusive", "summary": "not enough", "hypotheses": []}),
+    )])
 }
 
 /// The tool messages of a request, in order.
 fn tool_messages(request: &Value) -> Vec<String> {
     let messages = request["messages"].as_array().unwrap();
-    messages.iter().filter(|message| message["role"] == "tool").map(|message| message["content"].as_str().unwrap().to_owned()).collect()
+    messages
+        .iter()
+        .filter(|message| message["role"] == "tool")
+        .map(|message| message["content"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Cites the first finding that `diagnose` printed, quoting a line of what the request shows of E1.
 fn conclude_from(request: &Value) -> Reply {
     let shown = tool_messages(request).concat();
-    let quote = shown.lines().find(|line| line.contains("spec.selector")).unwrap_or("nothing").trim().to_owned();
+    let quote =
+        shown.lines().find(|line| line.contains("spec.selector")).unwrap_or("nothing").trim().to_owned();
     Reply::calls([call(
         "conclude",
         json!({
@@ -132,7 +155,8 @@ async fn rate_limits_and_cut_streams_are_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_repeats_itself_is_stopped_and_the_call_is_made_once() {
-    let server = FakeModel::start([Turn::repeat_forever(Turn::calls([call("k8s_overview", json!({}))]))]).await;
+    let server =
+        FakeModel::start([Turn::repeat_forever(Turn::calls([call("k8s_overview", json!({}))]))]).await;
     let (ran, transcript) = ask(&server, &["--max-turns", "12"]).await;
     server.assert_ok();
     let answer = ran.json();
@@ -174,7 +198,8 @@ async fn invented_evidence_never_becomes_a_root_cause() {
             }),
         )])
     };
-    let server = FakeModel::start([Turn::calls([call("k8s_overview", json!({}))]), invented(), invented()]).await;
+    let server =
+        FakeModel::start([Turn::calls([call("k8s_overview", json!({}))]), invented(), invented()]).await;
     let (ran, _) = ask(&server, &[]).await;
     server.assert_ok();
     assert_eq!(ran.code, 3, "{}", ran.stderr);
@@ -223,7 +248,8 @@ async fn a_dead_endpoint_and_a_refused_key_have_their_own_exit_codes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_and_planted_instructions_do_not_change_what_is_done() {
     let rules = Rules::default().forbid(["sk-not-a-real-key"]);
-    let server = FakeModel::start_with(rules, [Turn::calls([call("k8s_overview", json!({}))]), inconclusive()]).await;
+    let server =
+        FakeModel::start_with(rules, [Turn::calls([call("k8s_overview", json!({}))]), inconclusive()]).await;
     let (ran, transcript) = ask(&server, &[]).await;
     server.assert_ok();
     assert!(!transcript.to_string().contains("sk-not-a-real-key"));

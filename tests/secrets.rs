@@ -1,6 +1,12 @@
 //! Secrets planted in every place they turn up: none reaches the model, stdout, stderr or the transcript.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 mod harness;
 
@@ -18,7 +24,11 @@ fn planted() -> Vec<(&'static str, String)> {
         ("event", ["Wm8", "plantedEventPassword"].concat()),
         ("args", ["Rt6", "plantedArgument", "Token"].concat()),
         ("configmap", ["Hb3", "plantedConfig", "Secret9"].concat()),
-        ("jwt", ["eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiJwbGFudGVkLWp3dCJ9", ".c2lnbmF0dXJlLXBsYW50ZWQtaGVyZQ"].concat()),
+        (
+            "jwt",
+            ["eyJhbGciOiJIUzI1NiJ9", ".eyJzdWIiOiJwbGFudGVkLWp3dCJ9", ".c2lnbmF0dXJlLXBsYW50ZWQtaGVyZQ"]
+                .concat(),
+        ),
         ("secret", ["Yc7", "plantedSecretData", "01"].concat()),
         ("url", ["Nf5", "plantedUrlPassword"].concat()),
     ]
@@ -35,7 +45,9 @@ fn bundle(root: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     };
-    let list = |items: Vec<serde_json::Value>| json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let list = |items: Vec<serde_json::Value>| {
+        json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+    };
     let applied = json!({"spec": {"template": {"spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": value("env")}]}]}}}});
     let spec = json!({
         "containers": [{
@@ -48,39 +60,64 @@ fn bundle(root: &Path) {
         }]
     });
     let labels = json!({"app": "vault-app"});
-    write("incident.yaml", "apiVersion: stethoscope.dev/v1\nkind: Incident\nmetadata: {name: planted}\nquestion: why does it crash?\nnamespace: vault\ncapturedAt: 2026-05-01T10:00:00Z\n");
-    write("cluster-resources/namespaces.json", &list(vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vault"}, "status": {"phase": "Active"}})]));
-    write("cluster-resources/deployments/vault.json", &list(vec![json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "app", "namespace": "vault", "uid": "u1", "creationTimestamp": "2026-05-01T09:00:00Z", "annotations": {
-            "kubectl.kubernetes.io/last-applied-configuration": applied.to_string(),
-            "example.com/legacy": format!("password={}", value("annotation"))}},
-        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-        "status": {"replicas": 1, "unavailableReplicas": 1}
-    })]));
-    write("cluster-resources/pods/vault.json", &list(vec![json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "app-1", "namespace": "vault", "uid": "u2", "labels": labels, "creationTimestamp": "2026-05-01T09:00:00Z"},
-        "spec": spec,
-        "status": {"phase": "Running", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 7, "image": "registry.example.com/app:1", "imageID": "",
-            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container=app"}},
-            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-05-01T09:59:00Z", "message": format!("login with password={} failed", value("log"))}}}]}
-    })]));
-    write("cluster-resources/events/vault.json", &list(vec![json!({
-        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "vault"}, "type": "Warning", "reason": "BackOff",
-        "message": format!("Back-off restarting failed container: connect with DB_PASSWORD={}", value("event")),
-        "involvedObject": {"kind": "Pod", "namespace": "vault", "name": "app-1", "uid": "u2"}, "count": 9, "lastTimestamp": "2026-05-01T09:59:30Z"
-    })]));
-    write("cluster-resources/configmaps/vault.json", &list(vec![json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "vault"},
-        "data": {"app.yaml": format!("db:\n  host: db\n  password: {}\n", value("configmap")), "API_TOKEN": value("configmap")}
-    })]));
-    write("cluster-resources/secrets/vault.json", &list(vec![json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app", "namespace": "vault"}, "type": "Opaque", "stringData": {"password": value("secret")}
-    })]));
+    write(
+        "incident.yaml",
+        "apiVersion: stethoscope.dev/v1\nkind: Incident\nmetadata: {name: planted}\nquestion: why does it crash?\nnamespace: vault\ncapturedAt: 2026-05-01T10:00:00Z\n",
+    );
+    write(
+        "cluster-resources/namespaces.json",
+        &list(vec![
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vault"}, "status": {"phase": "Active"}}),
+        ]),
+    );
+    write(
+        "cluster-resources/deployments/vault.json",
+        &list(vec![json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "app", "namespace": "vault", "uid": "u1", "creationTimestamp": "2026-05-01T09:00:00Z", "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": applied.to_string(),
+                "example.com/legacy": format!("password={}", value("annotation"))}},
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+            "status": {"replicas": 1, "unavailableReplicas": 1}
+        })]),
+    );
+    write(
+        "cluster-resources/pods/vault.json",
+        &list(vec![json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "app-1", "namespace": "vault", "uid": "u2", "labels": labels, "creationTimestamp": "2026-05-01T09:00:00Z"},
+            "spec": spec,
+            "status": {"phase": "Running", "containerStatuses": [{"name": "app", "ready": false, "restartCount": 7, "image": "registry.example.com/app:1", "imageID": "",
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container=app"}},
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-05-01T09:59:00Z", "message": format!("login with password={} failed", value("log"))}}}]}
+        })]),
+    );
+    write(
+        "cluster-resources/events/vault.json",
+        &list(vec![json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "vault"}, "type": "Warning", "reason": "BackOff",
+            "message": format!("Back-off restarting failed container: connect with DB_PASSWORD={}", value("event")),
+            "involvedObject": {"kind": "Pod", "namespace": "vault", "name": "app-1", "uid": "u2"}, "count": 9, "lastTimestamp": "2026-05-01T09:59:30Z"
+        })]),
+    );
+    write(
+        "cluster-resources/configmaps/vault.json",
+        &list(vec![json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app", "namespace": "vault"},
+            "data": {"app.yaml": format!("db:\n  host: db\n  password: {}\n", value("configmap")), "API_TOKEN": value("configmap")}
+        })]),
+    );
+    write(
+        "cluster-resources/secrets/vault.json",
+        &list(vec![json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app", "namespace": "vault"}, "type": "Opaque", "stringData": {"password": value("secret")}
+        })]),
+    );
     let log = format!(
         "2026-05-01T09:59:00Z INFO starting\n2026-05-01T09:59:00Z DEBUG {{\"password\":\"{0}\",\"user\":\"app\"}}\nAuthorization: Bearer {1}\nconnect postgres://app:{2}@db:5432 failed: connection refused\nexport API_TOKEN='{0}'\n",
-        value("log"), value("jwt"), value("url")
+        value("log"),
+        value("jwt"),
+        value("url")
     );
     write("cluster-resources/pods/logs/vault/app-1/app.log", &log);
     write("cluster-resources/pods/logs/vault/app-1/app-previous.log", &log);
@@ -111,8 +148,14 @@ async fn planted_secrets_reach_neither_the_model_nor_the_person_nor_the_transcri
                 call("k8s_changes", json!({})),
                 call("diagnose", json!({})),
             ]),
-            Turn::calls([call("read_output", json!({"id": "E1", "from": 1})), call("read_output", json!({"id": "E2", "grep": "pass"}))]),
-            Turn::calls([call("conclude", json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}))]),
+            Turn::calls([
+                call("read_output", json!({"id": "E1", "from": 1})),
+                call("read_output", json!({"id": "E2", "grep": "pass"})),
+            ]),
+            Turn::calls([call(
+                "conclude",
+                json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}),
+            )]),
         ]
     };
     let server = FakeModel::start_with(Rules::default().forbid(secrets.clone()), turns()).await;
@@ -154,7 +197,16 @@ fn tools_called_by_hand_redact_too() {
     for (tool, arguments) in calls {
         for format in ["text", "json"] {
             let output = stethoscope()
-                .args(["tools", "call", tool, "--output", format, "--args", &arguments.to_string(), "--incident"])
+                .args([
+                    "tools",
+                    "call",
+                    tool,
+                    "--output",
+                    format,
+                    "--args",
+                    &arguments.to_string(),
+                    "--incident",
+                ])
                 .arg(directory.path())
                 .output()
                 .unwrap();

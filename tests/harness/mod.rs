@@ -19,7 +19,12 @@ pub fn incident(name: &str) -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "a test that runs the real binary")]
 pub fn stethoscope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stethoscope"));
-    command.env_clear().env("HOME", "/nonexistent").env("COLUMNS", "100").stdin(Stdio::null()).current_dir(root());
+    command
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .env("COLUMNS", "100")
+        .stdin(Stdio::null())
+        .current_dir(root());
     command
 }
 
@@ -33,7 +38,8 @@ pub struct Ran {
 
 impl Ran {
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr))
     }
 }
 

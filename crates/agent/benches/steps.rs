@@ -43,7 +43,8 @@ fn thirty_steps_of_60_kb(bencher: divan::Bencher<'_, '_>) {
     let now = "2026-11-01T10:00:00Z".parse().unwrap();
     let log = log();
     bencher.counter(divan::counter::ItemsCount::new(STEPS)).bench(|| {
-        let mut intake = Intake::new(Redactor::new(Sealer::new([1; 32])), Fence::new("data-1"), Shape::default());
+        let mut intake =
+            Intake::new(Redactor::new(Sealer::new([1; 32])), Fence::new("data-1"), Shape::default());
         let setup = Setup {
             id: "bench".to_owned(),
             question: Question { text: "why?".to_owned(), scope: Scope::default() },
@@ -55,7 +56,11 @@ fn thirty_steps_of_60_kb(bencher: divan::Bencher<'_, '_>) {
         };
         let (mut investigation, _) = Investigation::start(setup, &prompts, &mut intake, now).unwrap();
         for step in 0..STEPS {
-            let call = ToolCall { id: format!("c{step}"), name: "logs".to_owned(), arguments: json!({"step": step}).to_string() };
+            let call = ToolCall {
+                id: format!("c{step}"),
+                name: "logs".to_owned(),
+                arguments: json!({"step": step}).to_string(),
+            };
             let reply = ModelReply { calls: vec![call], ..ModelReply::default() };
             investigation.model_replied(reply, &prompts, &mut intake, now).unwrap();
             let output = ToolOutput {

@@ -78,7 +78,8 @@ pub async fn drive(
     let mut stop = pin!(stop);
     let mut teller = Teller { id: investigation.id().to_owned(), sequence: 0, observer };
     teller.tell(opening);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs_f64(investigation.limits().seconds.clamp(1.0, 86_400.0));
+    let deadline = tokio::time::Instant::now()
+        + Duration::from_secs_f64(investigation.limits().seconds.clamp(1.0, 86_400.0));
     let mut failure: Option<Arc<ModelError>> = None;
     loop {
         let step = match investigation.next() {
@@ -111,7 +112,9 @@ pub async fn drive(
             }
             Did::Model(Reached::Stopped) => Some(Stopped::Person),
             Did::Model(Reached::Late) => Some(Stopped::Clock),
-            Did::Tools(calls) => run_calls(investigation, calls, intake, means, &mut teller, stop.as_mut(), deadline).await?,
+            Did::Tools(calls) => {
+                run_calls(investigation, calls, intake, means, &mut teller, stop.as_mut(), deadline).await?
+            }
         };
         match stopped {
             None => {}
@@ -215,10 +218,17 @@ async fn run_calls(
     Ok(None)
 }
 
-async fn run_call(registry: &Registry, call: &PendingCall, context: &CallContext, limit: Duration) -> Result<ToolOutput, ToolError> {
+async fn run_call(
+    registry: &Registry,
+    call: &PendingCall,
+    context: &CallContext,
+    limit: Duration,
+) -> Result<ToolOutput, ToolError> {
     match tokio::time::timeout(limit, registry.call(&call.tool, call.arguments.clone(), context)).await {
         Ok(result) => result,
-        Err(_) => Err(ToolError::Timeout { message: format!("{} did not end within {} s; narrow it", call.tool, limit.as_secs()) }),
+        Err(_) => Err(ToolError::Timeout {
+            message: format!("{} did not end within {} s; narrow it", call.tool, limit.as_secs()),
+        }),
     }
 }
 

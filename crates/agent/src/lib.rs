@@ -21,6 +21,7 @@ mod prompts;
 
 pub use driver::{DriveError, Ended, Means, Observer, drive};
 pub use investigation::{
-    CONCLUDE, Conclude, Investigation, Limits, PendingCall, Setup, Step, StepError, ToolResult, conclude_declaration,
+    CONCLUDE, Conclude, Investigation, Limits, PendingCall, Setup, Step, StepError, ToolResult,
+    conclude_declaration,
 };
 pub use prompts::{PROMPT_NAMES, PromptError, Prompts};

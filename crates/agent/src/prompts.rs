@@ -56,8 +56,10 @@ impl Prompts {
         let mut tera = Tera::default();
         for (name, shipped) in SHIPPED {
             let text = overrides.get(*name).map_or(*shipped, String::as_str);
-            tera.add_raw_template(name, text)
-                .map_err(|source| PromptError::Template { name: (*name).to_owned(), source: Box::new(source) })?;
+            tera.add_raw_template(name, text).map_err(|source| PromptError::Template {
+                name: (*name).to_owned(),
+                source: Box::new(source),
+            })?;
         }
         Ok(Self { tera })
     }

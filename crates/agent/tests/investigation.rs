@@ -1,6 +1,12 @@
 //! The loop against a scripted model: every way a model can behave badly.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a test says what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking"
+)]
 
 mod world;
 
@@ -34,7 +40,13 @@ async fn a_quote_that_stands_in_the_evidence_makes_a_root_cause() {
 
 #[tokio::test]
 async fn invented_evidence_is_sent_back_once_and_then_makes_the_answer_inconclusive() {
-    let invented = || calls(vec![("b", "conclude", conclude("service.selector-mismatch", 0.95, &[("E1", "the disk is full")]))]);
+    let invented = || {
+        calls(vec![(
+            "b",
+            "conclude",
+            conclude("service.selector-mismatch", 0.95, &[("E1", "the disk is full")]),
+        )])
+    };
     let script = Script::new(vec![calls(vec![("a", "digest", json!({}))]), invented(), invented()]);
     let (ended, ..) = run_with(&script, Limits::default()).await;
     let answer = ended.answer();
@@ -67,7 +79,11 @@ async fn parallel_calls_are_answered_in_call_order_however_long_they_take() {
             ("failing", "echo", json!({"fail": "pods is forbidden"})),
             ("twice", "echo", json!({"text": "fast one"})),
         ]),
-        calls(vec![("end", "conclude", json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}))]),
+        calls(vec![(
+            "end",
+            "conclude",
+            json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}),
+        )]),
     ];
     let script = Script::new(turns);
     let (_, investigation, events) = run_with(&script, Limits::default()).await;
@@ -106,7 +122,11 @@ async fn a_model_that_repeats_itself_must_conclude() {
         calls(vec![("b", "echo", json!({"text": "x"}))]),
         same(),
         same(),
-        calls(vec![("end", "conclude", json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}))]),
+        calls(vec![(
+            "end",
+            "conclude",
+            json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}),
+        )]),
     ]);
     let (ended, investigation, _) = run_with(&script, Limits::default()).await;
     assert_eq!(investigation.ledger().len(), 1, "the call was made once");
@@ -118,7 +138,8 @@ async fn a_model_that_repeats_itself_must_conclude() {
 
 #[tokio::test]
 async fn a_model_that_never_concludes_leaves_what_the_detectors_found() {
-    let turns = vec![calls(vec![("a", "digest", json!({}))]), text("hmm"), text("well"), text("I think it is DNS")];
+    let turns =
+        vec![calls(vec![("a", "digest", json!({}))]), text("hmm"), text("well"), text("I think it is DNS")];
     let (ended, ..) = run(turns).await;
     let answer = ended.answer();
     assert_eq!(answer.verdict, Verdict::RootCauseFound);
@@ -140,7 +161,9 @@ async fn a_limit_leads_to_one_last_turn_that_can_only_conclude() {
 
 #[tokio::test]
 async fn a_model_that_goes_on_calling_after_the_limit_is_stopped() {
-    let turns = (0..50).map(|_| calls(vec![("a", "digest", json!({})), ("b", "echo", json!({"text": "again"}))])).collect();
+    let turns = (0..50)
+        .map(|_| calls(vec![("a", "digest", json!({})), ("b", "echo", json!({"text": "again"}))]))
+        .collect();
     let script = Script::new(turns);
     let (ended, investigation, _) = run_with(&script, Limits { turns: 6, ..Limits::default() }).await;
     let Ended::Answered(answer) = ended else { panic!("it was to be stopped, not to fail") };
@@ -194,7 +217,10 @@ async fn no_issue_needs_a_quote_too() {
 async fn a_long_output_is_cut_and_can_be_read_on() {
     let turns = vec![
         calls(vec![("a", "echo", json!({"text": "first", "bytes": 400_000}))]),
-        calls(vec![("b", "read_output", json!({"id": "E1", "grep": "line 9999 "})), ("c", "read_output", json!({"id": "E7"}))]),
+        calls(vec![
+            ("b", "read_output", json!({"id": "E1", "grep": "line 9999 "})),
+            ("c", "read_output", json!({"id": "E7"})),
+        ]),
         calls(vec![("d", "conclude", json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}))]),
     ];
     let script = Script::new(turns);
@@ -208,12 +234,20 @@ async fn a_long_output_is_cut_and_can_be_read_on() {
 
 #[tokio::test]
 async fn compaction_keeps_ids_order_and_the_question() {
-    let mut turns: Vec<world::Turn> =
-        (0..12).map(|n| calls(vec![("x", "echo", json!({"text": format!("output {n}"), "bytes": 7_000}))])).collect();
-    turns.push(calls(vec![("end", "conclude", json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}))]));
+    let mut turns: Vec<world::Turn> = (0..12)
+        .map(|n| calls(vec![("x", "echo", json!({"text": format!("output {n}"), "bytes": 7_000}))]))
+        .collect();
+    turns.push(calls(vec![(
+        "end",
+        "conclude",
+        json!({"verdict": "inconclusive", "summary": "s", "hypotheses": []}),
+    )]));
     let script = Script::with_window(turns, 12_000);
     let (_, investigation, events) = run_with(&script, Limits::default()).await;
-    assert!(events.iter().any(|event| matches!(event.kind, EventKind::Compacted { .. })), "nothing was shortened");
+    assert!(
+        events.iter().any(|event| matches!(event.kind, EventKind::Compacted { .. })),
+        "nothing was shortened"
+    );
     let last = script.requests().pop().unwrap();
     let shown = results(&last.messages);
     assert!(shown[0].starts_with("E1: echoed (shortened"), "{}", shown[0]);
@@ -242,7 +276,8 @@ async fn two_runs_give_the_same_bytes() {
 
 #[tokio::test]
 async fn a_stored_investigation_goes_on_with_its_calls_pending() {
-    let script = Script::new(vec![calls(vec![("a", "digest", json!({})), ("b", "echo", json!({"text": "t"}))])]);
+    let script =
+        Script::new(vec![calls(vec![("a", "digest", json!({})), ("b", "echo", json!({"text": "t"}))])]);
     let mut intake = world::intake();
     let prompts = Prompts::shipped().unwrap();
     let now = world::clock().0;
@@ -274,7 +309,9 @@ async fn results_out_of_order_are_refused() {
     let reply = script.respond(request, &mut |_| {}).await.unwrap();
     investigation.model_replied(reply, &Prompts::shipped().unwrap(), &mut intake, now).unwrap();
     let result = registry().call("echo", Value::Null, &CallContext { namespace: None, now }).await;
-    let error = investigation.tool_finished(ToolResult { call_id: "b".to_owned(), result }, &mut intake, now).unwrap_err();
+    let error = investigation
+        .tool_finished(ToolResult { call_id: "b".to_owned(), result }, &mut intake, now)
+        .unwrap_err();
     assert_eq!(error.to_string(), "the driver is out of step: the result of b came out of order");
 }
 
@@ -289,7 +326,11 @@ fn every_prompt_renders_and_an_unknown_override_is_refused() {
         assert!(!prompts.render(name, &values).unwrap().is_empty(), "{name} is empty");
     }
     let overrides = [("sytem".to_owned(), String::new())].into();
-    assert!(Prompts::with_overrides(&overrides).unwrap_err().to_string().contains("no prompt is called sytem"));
+    assert!(
+        Prompts::with_overrides(&overrides).unwrap_err().to_string().contains("no prompt is called sytem")
+    );
     let overrides = [("system".to_owned(), "{{ oops".to_owned())].into();
-    assert!(Prompts::with_overrides(&overrides).unwrap_err().to_string().contains("prompt system cannot be used"));
+    assert!(
+        Prompts::with_overrides(&overrides).unwrap_err().to_string().contains("prompt system cannot be used")
+    );
 }

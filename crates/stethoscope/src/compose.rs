@@ -185,7 +185,10 @@ pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    return Err(Failure::usage(format!("cannot read the prompt {}: {error}", path.display())));
+                    return Err(Failure::usage(format!(
+                        "cannot read the prompt {}: {error}",
+                        path.display()
+                    )));
                 }
             }
         }

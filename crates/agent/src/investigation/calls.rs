@@ -9,7 +9,12 @@ use stethoscope_core::model::{Message, ToolCall};
 use stethoscope_core::tool::ToolError;
 
 impl Investigation {
-    pub(super) fn triage(&mut self, calls: &[ToolCall], last: bool, intake: &mut Intake) -> Result<Vec<Triaged>, StepError> {
+    pub(super) fn triage(
+        &mut self,
+        calls: &[ToolCall],
+        last: bool,
+        intake: &mut Intake,
+    ) -> Result<Vec<Triaged>, StepError> {
         let mut now = BTreeSet::new();
         let mut triaged = Vec::with_capacity(calls.len());
         let mut left = self.limits.tool_calls.saturating_sub(self.usage.tool_calls);
@@ -24,11 +29,18 @@ impl Investigation {
         Ok(triaged)
     }
 
-    fn fate(&mut self, call: &ToolCall, now: &mut BTreeSet<String>, left: &mut u32, intake: &mut Intake) -> Result<Fate, StepError> {
+    fn fate(
+        &mut self,
+        call: &ToolCall,
+        now: &mut BTreeSet<String>,
+        left: &mut u32,
+        intake: &mut Intake,
+    ) -> Result<Fate, StepError> {
         let arguments = match parse_arguments(&call.arguments) {
             Ok(arguments) => arguments,
             Err(message) => {
-                let error = ToolError::BadArguments { message, hint: Some("send one JSON object".to_owned()) };
+                let error =
+                    ToolError::BadArguments { message, hint: Some("send one JSON object".to_owned()) };
                 return Ok(answered(intake.error(&error)?, None, CallOutcome::Error));
             }
         };
@@ -42,16 +54,26 @@ impl Investigation {
         if let Some(before) = self.made.get(&key) {
             self.reminders.repeated += 1;
             let text = match before {
-                Some(id) => format!("already answered: see {id}; the cluster is not read twice for the same call. Use read_output {{\"id\":\"{id}\"}} to see it again"),
-                None => "already tried: it failed the same way before; change the arguments or use another tool".to_owned(),
+                Some(id) => format!(
+                    "already answered: see {id}; the cluster is not read twice for the same call. Use read_output {{\"id\":\"{id}\"}} to see it again"
+                ),
+                None => {
+                    "already tried: it failed the same way before; change the arguments or use another tool"
+                        .to_owned()
+                }
             };
             return Ok(answered(text, *before, CallOutcome::Skipped));
         }
         if !now.insert(key.clone()) {
-            return Ok(skipped("not executed: the same call stands twice in this turn; see the other one's result"));
+            return Ok(skipped(
+                "not executed: the same call stands twice in this turn; see the other one's result",
+            ));
         }
         if *left == 0 {
-            return Ok(skipped(&format!("not executed: the limit of {} tool calls is reached", self.limits.tool_calls)));
+            return Ok(skipped(&format!(
+                "not executed: the limit of {} tool calls is reached",
+                self.limits.tool_calls
+            )));
         }
         *left -= 1;
         Ok(Fate::Run { arguments, key })
@@ -81,7 +103,10 @@ impl Investigation {
             if !matches!(calls.first(), Some(Triaged { fate: Fate::Answered { .. }, .. })) {
                 break;
             }
-            let Triaged { call_id, tool, fate: Fate::Answered { text, evidence, outcome } } = calls.remove(0) else { break };
+            let Triaged { call_id, tool, fate: Fate::Answered { text, evidence, outcome } } = calls.remove(0)
+            else {
+                break;
+            };
             let summary = text.lines().next().unwrap_or_default().to_owned();
             events.push(result_event(&call_id, &tool, evidence, outcome, summary));
             self.say(Message::Tool { call_id, tool, evidence, text });
@@ -97,7 +122,9 @@ impl Investigation {
                 Fate::Run { arguments, .. } => Some(EventKind::ToolStarted {
                     call_id: call.call_id.clone(),
                     tool: call.tool.clone(),
-                    arguments: intake.clean_reply(&arguments.to_string()).unwrap_or_else(|_| "[withheld]".to_owned()),
+                    arguments: intake
+                        .clean_reply(&arguments.to_string())
+                        .unwrap_or_else(|_| "[withheld]".to_owned()),
                 }),
                 Fate::Answered { .. } => None,
             })
@@ -113,7 +140,13 @@ pub(super) fn result_event(
     outcome: CallOutcome,
     summary: String,
 ) -> EventKind {
-    EventKind::ToolFinished { call_id: call_id.to_owned(), tool: tool.to_owned(), evidence, outcome: outcome.into(), summary }
+    EventKind::ToolFinished {
+        call_id: call_id.to_owned(),
+        tool: tool.to_owned(),
+        evidence,
+        outcome: outcome.into(),
+        summary,
+    }
 }
 
 /// The calls as they enter the conversation: redacted, for a model may repeat a secret that it was told elsewhere.
@@ -177,7 +210,8 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().filter(|(_, value)| !value.is_null()).collect();
             entries.sort_by_key(|(key, _)| key.as_str());
-            let inner: Vec<String> = entries.iter().map(|(key, value)| format!("{key:?}:{}", canonical(value))).collect();
+            let inner: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{key:?}:{}", canonical(value))).collect();
             format!("{{{}}}", inner.join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),

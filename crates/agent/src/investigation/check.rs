@@ -50,7 +50,9 @@ pub(super) fn check(investigation: &Investigation, conclusion: Conclude) -> (Ans
             problems.push("the first hypothesis has no quote that is in the evidence".to_owned());
             verdict = Verdict::Inconclusive;
         }
-        Verdict::NoIssue if !ruled_out.iter().any(|refuted| refuted.evidence.iter().any(|citation| citation.verified)) => {
+        Verdict::NoIssue
+            if !ruled_out.iter().any(|refuted| refuted.evidence.iter().any(|citation| citation.verified)) =>
+        {
             problems.push("no_issue needs a quote in ruled_out that is in the evidence".to_owned());
             verdict = Verdict::Inconclusive;
         }
@@ -123,7 +125,8 @@ fn citations(ledger: &Ledger, quotes: Vec<Quote>, problems: &mut Vec<String>) ->
         .take(MOST_QUOTES)
         .map(|Quote { id, quote }| {
             let named: Option<EvidenceId> = id.parse().ok();
-            let stands_in = |id: EvidenceId| ledger.get(id).is_some_and(|evidence| find_quote(&evidence.text, &quote));
+            let stands_in =
+                |id: EvidenceId| ledger.get(id).is_some_and(|evidence| find_quote(&evidence.text, &quote));
             // A quote that stands in other evidence than the one named is cited where it stands.
             let found = named.filter(|&id| stands_in(id)).or_else(|| ledger.cite(&quote));
             match found {
@@ -147,8 +150,14 @@ fn tidy(mut subject: ObjectRef) -> ObjectRef {
 }
 
 /// The catalogue's fix, with the params of the detector's finding if it found the same.
-pub(super) fn catalogue_fix(ledger: &Ledger, cause: &str, subject: &ObjectRef) -> Vec<stethoscope_core::answer::FixStep> {
-    let finding = findings(ledger).into_iter().find(|finding| finding.cause.as_str() == cause && finding.subject == *subject);
+pub(super) fn catalogue_fix(
+    ledger: &Ledger,
+    cause: &str,
+    subject: &ObjectRef,
+) -> Vec<stethoscope_core::answer::FixStep> {
+    let finding = findings(ledger)
+        .into_iter()
+        .find(|finding| finding.cause.as_str() == cause && finding.subject == *subject);
     let listed = cause::find(cause).map(|cause| CauseCode::new(cause.code));
     match (finding, listed) {
         (Some(finding), _) => cause::fixes(&finding.cause, subject, &finding.params),
@@ -159,7 +168,12 @@ pub(super) fn catalogue_fix(ledger: &Ledger, cause: &str, subject: &ObjectRef) -
 
 /// The newest list of findings in the evidence.
 pub(super) fn findings(ledger: &Ledger) -> Vec<Finding> {
-    ledger.iter().rev().map(|evidence| findings_in(&evidence.data)).find(|findings| !findings.is_empty()).unwrap_or_default()
+    ledger
+        .iter()
+        .rev()
+        .map(|evidence| findings_in(&evidence.data))
+        .find(|findings| !findings.is_empty())
+        .unwrap_or_default()
 }
 
 /// What was not seen and what was cut, over all evidence.

@@ -14,16 +14,23 @@ const OLD_TEXT_TOKENS: usize = 120;
 
 pub(super) fn message_tokens(message: &Message) -> usize {
     match message {
-        Message::System { text } | Message::User { text } | Message::Tool { text, .. } => tokens_with_overhead(text),
+        Message::System { text } | Message::User { text } | Message::Tool { text, .. } => {
+            tokens_with_overhead(text)
+        }
         Message::Assistant { text, calls } => {
-            let calls: usize = calls.iter().map(|call| tokens_with_overhead(&call.arguments) + estimate_tokens(&call.name)).sum();
+            let calls: usize = calls
+                .iter()
+                .map(|call| tokens_with_overhead(&call.arguments) + estimate_tokens(&call.name))
+                .sum();
             tokens_with_overhead(text) + calls
         }
     }
 }
 
 pub(super) fn declaration_tokens(tool: &ToolDeclaration) -> usize {
-    estimate_tokens(&tool.name) + estimate_tokens(&tool.description) + estimate_tokens(&tool.parameters.to_string())
+    estimate_tokens(&tool.name)
+        + estimate_tokens(&tool.description)
+        + estimate_tokens(&tool.parameters.to_string())
 }
 
 impl Investigation {
@@ -52,7 +59,12 @@ impl Investigation {
                         ),
                         None => truncate_to_tokens(text, OLD_TEXT_TOKENS).0.to_owned(),
                     };
-                    Message::Tool { call_id: call_id.clone(), tool: tool.clone(), evidence: *evidence, text: note }
+                    Message::Tool {
+                        call_id: call_id.clone(),
+                        tool: tool.clone(),
+                        evidence: *evidence,
+                        text: note,
+                    }
                 }
                 Message::Assistant { text, calls } => Message::Assistant {
                     text: truncate_to_tokens(text, OLD_TEXT_TOKENS).0.to_owned(),

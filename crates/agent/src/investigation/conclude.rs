@@ -1,6 +1,9 @@
 //! `conclude`: the typed tool that ends an investigation.
 
-use super::{CallOutcome, Fate, Investigation, Phase, StepError, Triaged, calls::parse_arguments, check, fallback, limits};
+use super::{
+    CallOutcome, Fate, Investigation, Phase, StepError, Triaged, calls::parse_arguments, check, fallback,
+    limits,
+};
 use crate::prompts::Prompts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -170,7 +173,13 @@ impl Investigation {
         self.compact()
     }
 
-    fn judge(&mut self, arguments: &str, last: bool, prompts: &Prompts, intake: &mut Intake) -> Result<Judgement, StepError> {
+    fn judge(
+        &mut self,
+        arguments: &str,
+        last: bool,
+        prompts: &Prompts,
+        intake: &mut Intake,
+    ) -> Result<Judgement, StepError> {
         let again = !last && self.reminders.check < limits::CHECKS;
         let parsed = parse_arguments(arguments).and_then(|mut value| {
             intake.clean_value(&mut value).map_err(|error| error.to_string())?;
@@ -194,7 +203,8 @@ impl Investigation {
             1 => "E1".to_owned(),
             count => format!("E1 to E{count}"),
         };
-        let text = prompts.render("check_failed", &serde_json::json!({"problems": problems.join("; "), "ids": ids}))?;
+        let text = prompts
+            .render("check_failed", &serde_json::json!({"problems": problems.join("; "), "ids": ids}))?;
         Ok(Judgement::SentBack(intake.clean_reply(&text)?))
     }
 }

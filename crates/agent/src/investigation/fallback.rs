@@ -19,7 +19,8 @@ pub(super) fn answer(investigation: &Investigation, why: &str, said: Option<Stri
         .zip(1..)
         .map(|(finding, rank)| {
             let evidence = cite(investigation, &finding);
-            let confidence = if evidence.is_empty() { finding.confidence.min(0.2) } else { finding.confidence };
+            let confidence =
+                if evidence.is_empty() { finding.confidence.min(0.2) } else { finding.confidence };
             Hypothesis {
                 rank,
                 cause: finding.cause.to_string(),

@@ -18,7 +18,9 @@ use stethoscope_core::answer::{Answer, Usage};
 use stethoscope_core::event::{EventKind, Outcome};
 use stethoscope_core::evidence::{EvidenceId, Intake, IntakeError, Ledger, read_output_declaration};
 use stethoscope_core::finding::Finding;
-use stethoscope_core::model::{Finish, Message, ModelReply, ModelRequest, Price, ToolChoice, ToolDeclaration};
+use stethoscope_core::model::{
+    Finish, Message, ModelReply, ModelRequest, Price, ToolChoice, ToolDeclaration,
+};
 use stethoscope_core::question::Question;
 use stethoscope_core::text::estimate_tokens;
 use stethoscope_core::tool::{ToolError, ToolOutput};
@@ -174,7 +176,12 @@ pub enum StepError {
 
 impl Investigation {
     /// Begins an investigation: the first prompt is rendered, nothing is asked yet.
-    pub fn start(setup: Setup, prompts: &Prompts, intake: &mut Intake, now: Timestamp) -> Result<(Self, Vec<EventKind>), StepError> {
+    pub fn start(
+        setup: Setup,
+        prompts: &Prompts,
+        intake: &mut Intake,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<EventKind>), StepError> {
         let question = Question { text: intake.clean(&setup.question.text)?, scope: setup.question.scope };
         let system = prompts.render(
             "system",
@@ -247,7 +254,8 @@ impl Investigation {
 
     /// Estimated tokens of the next request: conversation and tool schemas.
     pub fn request_tokens(&self) -> usize {
-        self.sizes.iter().sum::<usize>() + self.tools.iter().map(compaction::declaration_tokens).sum::<usize>()
+        self.sizes.iter().sum::<usize>()
+            + self.tools.iter().map(compaction::declaration_tokens).sum::<usize>()
     }
 
     /// What is to be done next.
@@ -292,7 +300,10 @@ impl Investigation {
         if reply.calls.is_empty() {
             return self.text_only(&reply, last, prompts, intake);
         }
-        let said = Message::Assistant { text: intake.clean_reply(&reply.text)?, calls: calls::clean(&reply.calls, intake)? };
+        let said = Message::Assistant {
+            text: intake.clean_reply(&reply.text)?,
+            calls: calls::clean(&reply.calls, intake)?,
+        };
         self.say(said);
         if let Some(place) = reply.calls.iter().position(|call| call.name == CONCLUDE) {
             return self.concluded(&reply.calls, place, last, prompts, intake);
@@ -319,7 +330,12 @@ impl Investigation {
     }
 
     /// Takes one call's result in. Results come in call order; the last one hands the turn back to the model.
-    pub fn tool_finished(&mut self, result: ToolResult, intake: &mut Intake, now: Timestamp) -> Result<Vec<EventKind>, StepError> {
+    pub fn tool_finished(
+        &mut self,
+        result: ToolResult,
+        intake: &mut Intake,
+        now: Timestamp,
+    ) -> Result<Vec<EventKind>, StepError> {
         let mut events = self.settle_answered();
         let Phase::Tools { calls } = &mut self.phase else {
             return Err(StepError::OutOfStep("a result came that nobody asked for".to_owned()));
@@ -336,7 +352,8 @@ impl Investigation {
         let (text, evidence, outcome, summary) = match result.result {
             Ok(output) => match intake.admit(&mut self.ledger, &call.tool, &arguments, now, output) {
                 Ok((id, text)) => {
-                    let summary = self.ledger.get(id).map(|evidence| evidence.summary.clone()).unwrap_or_default();
+                    let summary =
+                        self.ledger.get(id).map(|evidence| evidence.summary.clone()).unwrap_or_default();
                     (text, Some(id), CallOutcome::Ok, summary)
                 }
                 // Fail closed: an output that cannot be redacted is not shown to anybody.
@@ -374,11 +391,19 @@ impl Investigation {
         let last = match self.spent() {
             Some(limit) => {
                 self.usage.budget_hit = Some(limit.clone());
-                self.remind("conclude_now", &serde_json::json!({"reason": format!("The limit of {limit} is reached")}), prompts)?;
+                self.remind(
+                    "conclude_now",
+                    &serde_json::json!({"reason": format!("The limit of {limit} is reached")}),
+                    prompts,
+                )?;
                 true
             }
             None if self.reminders.repeated >= limits::REPEATS => {
-                self.remind("conclude_now", &serde_json::json!({"reason": "You repeat calls that were answered"}), prompts)?;
+                self.remind(
+                    "conclude_now",
+                    &serde_json::json!({"reason": "You repeat calls that were answered"}),
+                    prompts,
+                )?;
                 true
             }
             None => false,
@@ -445,7 +470,9 @@ impl Investigation {
         self.usage.tokens_out += reply.usage.output;
         if let Some(price) = self.price {
             let tokens = |count: u64| count as f64 / 1e6;
-            self.usage.cost = Some(tokens(self.usage.tokens_in) * price.input + tokens(self.usage.tokens_out) * price.output);
+            self.usage.cost = Some(
+                tokens(self.usage.tokens_in) * price.input + tokens(self.usage.tokens_out) * price.output,
+            );
         }
         self.usage.seconds = self.seconds(now);
     }
@@ -487,7 +514,9 @@ impl Investigation {
 
 /// The findings in a tool's typed output.
 fn findings_in(data: &Value) -> Vec<Finding> {
-    data.get("findings").and_then(|findings| serde_json::from_value(findings.clone()).ok()).unwrap_or_default()
+    data.get("findings")
+        .and_then(|findings| serde_json::from_value(findings.clone()).ok())
+        .unwrap_or_default()
 }
 
 /// Estimated tokens of a text with the overhead of a message.

@@ -57,7 +57,11 @@ impl Model for Script {
         self.window
     }
 
-    async fn respond(&self, request: ModelRequest<'_>, _: &mut (dyn FnMut(Delta) + Send)) -> Result<ModelReply, ModelError> {
+    async fn respond(
+        &self,
+        request: ModelRequest<'_>,
+        _: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<ModelReply, ModelError> {
         let seen = Seen { messages: request.messages.to_vec(), choice: request.tool_choice };
         self.seen.lock().unwrap().push(seen.clone());
         let turn = self.turns.lock().unwrap().pop_front();
@@ -128,7 +132,13 @@ impl Tool for Echo {
             }
             text.push_str(&format!("\nline {line} of the long output"));
         }
-        Ok(ToolOutput { text, data: json!({}), subject: None, summary: "echoed".to_owned(), coverage: Coverage::default() })
+        Ok(ToolOutput {
+            text,
+            data: json!({}),
+            subject: None,
+            summary: "echoed".to_owned(),
+            coverage: Coverage::default(),
+        })
     }
 }
 
@@ -198,13 +208,20 @@ pub fn clock() -> FixedClock {
 pub fn start(script: &Script, limits: Limits, intake: &mut Intake) -> (Investigation, Vec<EventKind>) {
     let setup = Setup {
         id: "test".to_owned(),
-        question: Question { text: "why is checkout failing?".to_owned(), scope: Scope { cluster: None, namespace: Some("shop".to_owned()) } },
+        question: Question {
+            text: "why is checkout failing?".to_owned(),
+            scope: Scope { cluster: None, namespace: Some("shop".to_owned()) },
+        },
         model: script.name().to_owned(),
         context_window: script.context_window(),
         price: None,
         tools: registry()
             .specs()
-            .map(|spec| ToolDeclaration { name: spec.name.clone(), description: spec.description.clone(), parameters: spec.input_schema.clone() })
+            .map(|spec| ToolDeclaration {
+                name: spec.name.clone(),
+                description: spec.description.clone(),
+                parameters: spec.input_schema.clone(),
+            })
             .collect(),
         limits,
     };
@@ -219,8 +236,9 @@ pub async fn run_with(script: &Script, limits: Limits) -> (Ended, Investigation,
     let registry = registry();
     let means = Means { model: script, registry: &registry, clock: &clock(), prompts: &prompts };
     let mut kept = Kept::default();
-    let ended =
-        drive(&mut investigation, opening, &mut intake, &means, &mut kept, std::future::pending()).await.unwrap();
+    let ended = drive(&mut investigation, opening, &mut intake, &means, &mut kept, std::future::pending())
+        .await
+        .unwrap();
     for seen in script.requests() {
         every_call_has_one_result(&seen.messages);
     }
@@ -240,8 +258,12 @@ pub fn every_call_has_one_result(messages: &[Message]) {
                 assert!(waiting.is_empty(), "calls without a result: {waiting:?}");
                 waiting = calls.iter().map(|call| call.id.as_str()).collect();
             }
-            Message::Tool { call_id, .. } => assert_eq!(waiting.pop_front(), Some(call_id.as_str()), "a result out of order"),
-            Message::System { .. } | Message::User { .. } => assert!(waiting.is_empty(), "calls without a result: {waiting:?}"),
+            Message::Tool { call_id, .. } => {
+                assert_eq!(waiting.pop_front(), Some(call_id.as_str()), "a result out of order")
+            }
+            Message::System { .. } | Message::User { .. } => {
+                assert!(waiting.is_empty(), "calls without a result: {waiting:?}")
+            }
         }
     }
     assert!(waiting.is_empty(), "calls without a result: {waiting:?}");

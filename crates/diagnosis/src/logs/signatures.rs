@@ -102,6 +102,8 @@ const WORDS: &[(Signature, &[&str])] = &[
             "econnrefused",
             "connection timed out",
             "etimedout",
+            "connect timed out",
+            "timed out after",
             "i/o timeout",
             "no route to host",
             "ehostunreach",

@@ -131,20 +131,28 @@ fn score(world: &World<'_>, focus: &Focus, draft: &Draft) -> u32 {
         Severity::Low => -100.0,
         Severity::Info => -300.0,
     };
-    let named = |object: &ObjectRef| focus.words.iter().any(|word| word.eq_ignore_ascii_case(&object.name));
-    let asked = if named(&finding.subject) {
-        120.0
-    } else if finding.affected.iter().any(named) {
-        60.0
-    } else {
-        0.0
-    };
+    // People name what suffers, rarely what is at fault: a cause that hits the named object counts as if it were named.
+    let asked =
+        if named(focus, &finding.subject) || finding.affected.iter().any(|object| named(focus, object)) {
+            100.0
+        } else {
+            0.0
+        };
     let recent = match world.age(draft.since) {
         Some(age) if age < HOUR => 40.0,
         Some(age) if age < 24 * HOUR => 20.0,
         _ => 0.0,
     };
     (confidence + severity + asked + recent).max(0.0) as u32
+}
+
+/// Whether the question names the object, or the workload that a pod's name begins with.
+fn named(focus: &Focus, object: &ObjectRef) -> bool {
+    focus.words.iter().any(|word| {
+        let whole = word.eq_ignore_ascii_case(&object.name);
+        let pod_of = |name: &str| name.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('-'));
+        whole || object.kind == "Pod" && pod_of(&object.name)
+    })
 }
 
 /// Everything a finding's cause does harm to: its subject, what it affects, and the Services of those.
