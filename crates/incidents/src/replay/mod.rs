@@ -10,6 +10,7 @@ mod logs;
 mod node_logs;
 mod objects;
 mod openapi;
+pub mod prometheus;
 mod raw;
 mod request;
 mod resources;
