@@ -38,6 +38,15 @@ impl PodLogs {
         self.runs.get(&(namespace.to_owned(), pod.to_owned()))?.get(&(container.to_owned(), run))
     }
 
+    /// Every log with its namespace, pod, container and run, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &str, Run, &Bytes)> {
+        self.runs.iter().flat_map(|((namespace, pod), runs)| {
+            runs.iter().map(move |((container, run), log)| {
+                (namespace.as_str(), pod.as_str(), container.as_str(), *run, log)
+            })
+        })
+    }
+
     /// How many log files there are.
     pub fn len(&self) -> usize {
         self.runs.values().map(BTreeMap::len).sum()

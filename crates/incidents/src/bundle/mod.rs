@@ -172,7 +172,7 @@ impl Bundle {
     }
 
     /// The recorded answer to `/version`, as Troubleshoot wraps it.
-    pub(crate) fn version(&self) -> Option<&Bytes> {
+    pub fn version(&self) -> Option<&Bytes> {
         self.version.as_ref()
     }
 

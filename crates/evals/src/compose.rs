@@ -1,0 +1,136 @@
+//! One recorded incident, asked as `stethoscope ask --incident` asks it: the same tools, choke point, seeds and prompts.
+
+use crate::transcript::Transcript;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Instant;
+use stethoscope_agent::{Ended, Investigation, Limits, Means, Observer, Prompts, Setup, drive};
+use stethoscope_cluster::Cluster;
+use stethoscope_core::answer::Answer;
+use stethoscope_core::clock::{Clock, FixedClock};
+use stethoscope_core::event::{Event, EventKind, Outcome};
+use stethoscope_core::evidence::Intake;
+use stethoscope_core::model::{Model, ToolDeclaration};
+use stethoscope_core::question::{Question, Scope};
+use stethoscope_core::redact::{Redactor, Sealer};
+use stethoscope_core::text::{Fence, sanitize};
+use stethoscope_core::tool::Registry;
+use stethoscope_incidents::Bundle;
+use stethoscope_incidents::replay::Replay;
+
+/// What came of one question.
+pub(crate) struct Asked {
+    pub(crate) answer: Answer,
+    pub(crate) transcript: Transcript,
+    /// The investigation as stored, for canaries and for `--transcript`.
+    pub(crate) whole: String,
+    pub(crate) failed_calls: u32,
+    pub(crate) skipped_calls: u32,
+    /// Wall seconds of the investigation, without reading the bundle.
+    pub(crate) seconds: f64,
+}
+
+/// Asks the bundle's question. `Err` is one sentence: the machinery broke, and nothing can be said about the answer.
+pub(crate) async fn ask(
+    bundle: Arc<Bundle>,
+    model: &dyn Model,
+    limits: Limits,
+    prompts: &Prompts,
+) -> Result<Asked, String> {
+    let began = Instant::now();
+    let incident = bundle.incident().clone();
+    let text = incident.question.clone().ok_or("the incident has no question")?;
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock(incident.captured_at));
+    let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
+    let sealer = Sealer::new(key(seed));
+    let default_namespace = incident.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let cluster =
+        Cluster::over_service(Replay::new(bundle).router(), default_namespace, sealer.clone(), clock.clone());
+    let registry = registry(&cluster)?;
+    let mut intake = Intake::new(
+        Redactor::new(sealer),
+        Fence::new(format!("data-{seed:016x}")),
+        stethoscope_core::evidence::Limits::default(),
+    );
+    let scope = Scope { cluster: Some(incident.name.clone()), namespace: incident.namespace };
+    let setup = Setup {
+        id: incident.name,
+        question: Question { text: sanitize(&text), scope },
+        model: model.name().to_owned(),
+        context_window: model.context_window(),
+        price: model.price(),
+        tools: declarations(&registry),
+        limits,
+    };
+    let broke = |error: &dyn std::fmt::Display| format!("the investigation broke: {error}");
+    let (mut investigation, opening) =
+        Investigation::start(setup, prompts, &mut intake, clock.now()).map_err(|error| broke(&error))?;
+    let means = Means { model, registry: &registry, clock: clock.as_ref(), prompts };
+    let mut calls = Calls::default();
+    let ended = drive(&mut investigation, opening, &mut intake, &means, &mut calls, pending())
+        .await
+        .map_err(|error| broke(&error))?;
+    let answer = match ended {
+        Ended::Answered(answer) => answer,
+        Ended::Interrupted(_) => return Err("the investigation was interrupted".to_owned()),
+        Ended::ModelFailed(_, error) => return Err(format!("the model could not be asked: {error}")),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let transcript = Transcript::of(&investigation, &answer);
+    let whole = serde_json::to_string(&investigation).map_err(|error| broke(&error))?;
+    Ok(Asked { answer, transcript, whole, failed_calls: calls.failed, skipped_calls: calls.skipped, seconds })
+}
+
+fn registry(cluster: &Cluster) -> Result<Registry, String> {
+    let mut registry = Registry::default();
+    for tool in stethoscope_cluster::tools(cluster) {
+        registry.add(tool).map_err(|error| error.to_string())?;
+    }
+    Ok(registry)
+}
+
+fn declarations(registry: &Registry) -> Vec<ToolDeclaration> {
+    registry
+        .specs()
+        .map(|spec| ToolDeclaration {
+            name: spec.name.clone(),
+            description: spec.description.clone(),
+            parameters: spec.input_schema.clone(),
+        })
+        .collect()
+}
+
+/// Counts how calls ended.
+#[derive(Default)]
+struct Calls {
+    failed: u32,
+    skipped: u32,
+}
+
+impl Observer for Calls {
+    fn event(&mut self, event: &Event) {
+        if let EventKind::ToolFinished { outcome, .. } = &event.kind {
+            match outcome {
+                Outcome::Ok => {}
+                Outcome::Error => self.failed += 1,
+                Outcome::Skipped => self.skipped += 1,
+            }
+        }
+    }
+}
+
+// The seeds are those of `ask`, so that both give the same bytes for the same incident; a test of the binary compares them.
+
+/// FNV-1a, 64 bits.
+fn fnv(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn key(seed: u64) -> [u8; 32] {
+    let mut key = [0; 32];
+    for (place, chunk) in (0u64..).zip(key.chunks_mut(8)) {
+        chunk.copy_from_slice(&seed.rotate_left(13).wrapping_add(place).to_le_bytes());
+    }
+    key
+}

@@ -1,0 +1,221 @@
+//! An optional judge: a model that grades an answer by a rubric of yes-or-no questions. Its figures stand apart from the
+//! deterministic ones and never change them.
+
+use crate::expected::{Expected, Forbidden, word};
+use crate::score::claims_of;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use stethoscope_core::answer::Answer;
+use stethoscope_core::evidence::Ledger;
+use stethoscope_core::model::{Message, Model, ModelRequest, ToolChoice, ToolDeclaration};
+use tera::{Context, Tera};
+
+const PROMPT: &str = include_str!("../../../prompts/judge.md.tera");
+const GRADE: &str = "grade";
+/// Tokens of a grade.
+const REPLY_TOKENS: usize = 1_024;
+
+/// The rubric: a name, and what must hold.
+const CRITERIA: [(&str, &str); 5] = [
+    ("verdict", "The answer comes to the expected verdict."),
+    (
+        "cause",
+        "The answer's main claim is the expected cause, in whatever words; true where no cause is expected and none is claimed.",
+    ),
+    (
+        "subject",
+        "The answer names the expected object, or its owner or a pod of it; true where none is expected.",
+    ),
+    (
+        "no_forbidden_claim",
+        "The answer makes none of the claims that would be wrong. Ruling one out is no claim.",
+    ),
+    ("actionable", "The answer says what to do next, or what is missing to decide."),
+];
+
+/// What the judge says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// Grades by criterion.
+    Graded {
+        /// The judge's model.
+        judge: String,
+        /// Whether each criterion is met.
+        criteria: BTreeMap<String, bool>,
+        /// Why, in the judge's words.
+        why: String,
+    },
+    /// The judge failed or gave no grade: in no denominator.
+    Unscored {
+        /// The judge's model.
+        judge: String,
+        /// One sentence.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Grade {
+    #[serde(flatten)]
+    criteria: BTreeMap<String, Value>,
+}
+
+/// Asks the judge once.
+pub async fn judge(judge: &dyn Model, expected: &Expected, answer: &Answer) -> Judgement {
+    let name = judge.name().to_owned();
+    match grade(judge, expected, answer).await {
+        Ok((criteria, why)) => Judgement::Graded { judge: name, criteria, why },
+        Err(why) => Judgement::Unscored { judge: name, why },
+    }
+}
+
+async fn grade(
+    judge: &dyn Model,
+    expected: &Expected,
+    answer: &Answer,
+) -> Result<(BTreeMap<String, bool>, String), String> {
+    let text = prompt(expected, answer)?;
+    let properties: serde_json::Map<String, Value> = CRITERIA
+        .iter()
+        .map(|(name, what)| ((*name).to_owned(), json!({"type": "boolean", "description": what})))
+        .chain([("why".to_owned(), json!({"type": "string"}))])
+        .collect();
+    let required: Vec<&String> = properties.keys().collect();
+    let tools = [ToolDeclaration {
+        name: GRADE.to_owned(),
+        description: "Gives the grade.".to_owned(),
+        parameters: json!({"type": "object", "properties": properties, "required": required}),
+    }];
+    let request = ModelRequest {
+        messages: &[Message::User { text }],
+        tools: &tools,
+        evidence: &Ledger::default(),
+        max_output_tokens: REPLY_TOKENS,
+        tool_choice: ToolChoice::Tool(GRADE),
+    };
+    let reply = judge
+        .respond(request, &mut |_| {})
+        .await
+        .map_err(|error| format!("the judge could not be asked: {error}"))?;
+    let call = reply.calls.iter().find(|call| call.name == GRADE).ok_or("the judge gave no grade")?;
+    let grade: Grade = serde_json::from_str(&call.arguments)
+        .map_err(|error| format!("the judge's grade cannot be read: {error}"))?;
+    let mut criteria = BTreeMap::new();
+    for (name, _) in CRITERIA {
+        let met = grade
+            .criteria
+            .get(name)
+            .and_then(Value::as_bool)
+            .ok_or_else(|| format!("the judge's grade says nothing on {name}"))?;
+        criteria.insert(name.to_owned(), met);
+    }
+    let why = grade.criteria.get("why").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok((criteria, why))
+}
+
+fn prompt(expected: &Expected, answer: &Answer) -> Result<String, String> {
+    let mut claims = vec![format!("Verdict: {}", word(answer.verdict))];
+    claims.extend(answer.hypotheses.iter().take(3).map(|best| {
+        format!("{}. {} on {} (confidence {:.2})", best.rank, best.cause, best.subject, best.confidence)
+    }));
+    claims.extend(claims_of(answer));
+    let answer = claims.join("\n");
+    // A text cannot hold a marker that is made from it.
+    let marker: String = Sha256::digest(&answer).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let subjects: Vec<String> = expected
+        .subjects
+        .iter()
+        .map(|subject| format!("{} {}", subject.kinds.join("/"), subject.name))
+        .collect();
+    let forbidden = expected.forbidden.iter().map(|claim| match claim {
+        Forbidden::Words(words) => format!("- {words}"),
+        Forbidden::Exact(exact) => {
+            format!("- {}", exact.cause.as_deref().or(exact.pattern.as_deref()).unwrap_or_default())
+        }
+    });
+    let criteria: Vec<String> = CRITERIA.iter().map(|(name, what)| format!("- {name}: {what}")).collect();
+    let mut context = Context::new();
+    let shown = json!({
+        "verdict": word(expected.verdict),
+        "causes": expected.causes.join(" or "),
+        "subjects": subjects.join(" or "),
+        "forbidden": forbidden.collect::<Vec<_>>().join("\n"),
+    });
+    context.insert("expected", &shown);
+    context.insert("answer", &answer);
+    context.insert("marker", &marker);
+    context.insert("criteria", &criteria.join("\n"));
+    let mut tera = Tera::default();
+    let render = tera.add_raw_template("judge.md", PROMPT).and_then(|()| tera.render("judge.md", &context));
+    render.map_err(|error| format!("the judge's prompt does not render: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::tests::{answer, expected};
+    use async_trait::async_trait;
+    use pretty_assertions::assert_eq;
+    use stethoscope_core::model::{Delta, ModelError, ModelReply, ToolCall};
+
+    struct Says(Result<&'static str, ModelError>);
+
+    #[async_trait]
+    impl Model for Says {
+        fn name(&self) -> &str {
+            "judge-1"
+        }
+
+        async fn respond(
+            &self,
+            request: ModelRequest<'_>,
+            _: &mut (dyn FnMut(Delta) + Send),
+        ) -> Result<ModelReply, ModelError> {
+            let Message::User { text } = &request.messages[0] else { panic!("no prompt") };
+            assert!(
+                text.contains("Cause: a.b")
+                    && text.contains("- the disk is full")
+                    && text.contains("The selector matches no pod."),
+                "{text}"
+            );
+            let arguments = self.0.clone()?.to_owned();
+            Ok(ModelReply {
+                calls: vec![ToolCall { id: "1".to_owned(), name: GRADE.to_owned(), arguments }],
+                ..ModelReply::default()
+            })
+        }
+    }
+
+    async fn judged(says: Result<&'static str, ModelError>) -> Judgement {
+        let answer = answer("root_cause_found", "a.b", json!({"kind": "Node", "name": "n1"}), 0.9);
+        let expected =
+            expected(json!({"cause": "a.b", "subject": "Node/n1", "forbidden": ["the disk is full"]}));
+        judge(&Says(says), &expected, &answer).await
+    }
+
+    #[tokio::test]
+    async fn a_whole_grade_is_taken_over() {
+        let text = r#"{"verdict": true, "cause": true, "subject": false, "no_forbidden_claim": true, "actionable": false, "why": "so"}"#;
+        let Judgement::Graded { criteria, why, .. } = judged(Ok(text)).await else { panic!("no grade") };
+        let met: Vec<&str> =
+            criteria.iter().filter(|(_, met)| **met).map(|(name, _)| name.as_str()).collect();
+        assert_eq!((met, why.as_str()), (vec!["cause", "no_forbidden_claim", "verdict"], "so"));
+    }
+
+    #[tokio::test]
+    async fn a_judge_that_fails_or_forgets_a_criterion_gives_no_score() {
+        let unscored = |why: &str| Judgement::Unscored { judge: "judge-1".to_owned(), why: why.to_owned() };
+        assert_eq!(
+            judged(Ok(r#"{"verdict": true}"#)).await,
+            unscored("the judge's grade says nothing on cause")
+        );
+        let down = judged(Err(ModelError::Timeout("60 s".to_owned()))).await;
+        assert_eq!(
+            down,
+            unscored("the judge could not be asked: the model endpoint did not answer in time: 60 s")
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! One HTML file with everything in it: no script, no font and no style from elsewhere.
+
+use super::{failure, plots};
+use crate::error::EvalError;
+use crate::expected::word;
+use crate::results::{Outcome, Results, Row};
+use crate::statistics::Share;
+use crate::summary::{Group, Summary};
+use crate::transcript::Step;
+use serde::Serialize;
+use serde_json::{Value, json};
+use stethoscope_core::answer::Answer;
+use tera::{Context, Tera};
+
+const TEMPLATE: &str = include_str!("report.html.tera");
+/// The name ends in `.html`, which turns tera's escaping on.
+const NAME: &str = "report.html";
+
+/// A piece of text, quoted by the answer or not.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Piece {
+    text: String,
+    marked: bool,
+}
+
+/// The results as one HTML page.
+///
+/// # Errors
+/// When the template does not render, which is a defect.
+pub fn html(results: &Results) -> Result<String, EvalError> {
+    let summary = Summary::of(results);
+    let mut context = Context::new();
+    context.insert("suite", &results.header.suite);
+    context.insert("started", &results.header.started.to_string());
+    context.insert("version", &results.header.version);
+    context.insert("cases", &results.rows.len());
+    context.insert("planned", &results.header.planned);
+    context.insert("misses", &summary.misses(&results.header.thresholds));
+    context.insert("groups", &summary.groups.iter().map(group).collect::<Vec<_>>());
+    let arms = summary.arms.iter().map(|arm| {
+        json!({"name": arm.arm.name(), "cases": arm.subject.all, "cause": share(arm.cause_at_1), "subject": share(arm.subject)})
+    });
+    context.insert("arms", &arms.collect::<Vec<_>>());
+    context.insert("confusion", &plots::confusion(results));
+    context.insert("rows", &results.rows.iter().map(row).collect::<Vec<_>>());
+    let wrong = |source| EvalError::Template { name: NAME, source: Box::new(source) };
+    let mut tera = Tera::default();
+    tera.add_raw_template(NAME, TEMPLATE).map_err(wrong)?;
+    tera.render(NAME, &context).map_err(wrong)
+}
+
+fn share(share: Share) -> String {
+    share.value().map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"))
+}
+
+fn group(group: &Group) -> Value {
+    let interval = group.cause_at_1.wilson().map(|(low, high)| format!("{low:.2}–{high:.2}"));
+    let calibration = group.calibration.as_ref();
+    json!({
+        "model": group.model,
+        "variant": group.variant.name(),
+        "scored": group.scored,
+        "broken": group.broken,
+        "passed": share(group.passed),
+        "pass_hat": group.pass_hat.map(|(value, k)| format!("{value:.3} (k={k})")),
+        "cause_at_1": share(group.cause_at_1),
+        "interval": interval,
+        "cause_at_3": share(group.cause_at_3),
+        "verdict": share(group.verdict),
+        "false_root_cause": share(group.false_root_cause),
+        "quotes": share(group.quotes),
+        "evidence": share(group.evidence),
+        "brier": calibration.map(|calibration| format!("{:.3}", calibration.brier)),
+        "ece": calibration.map(|calibration| format!("{:.3}", calibration.ece)),
+        "dots": calibration.map(plots::calibration).unwrap_or_default(),
+        "leaks": group.leaks,
+        "forbidden": group.forbidden,
+        "calls": format!("{:.1}", group.effort.tool_calls),
+        "tokens": group.effort.tokens,
+        "cost": group.effort.cost.map(|cost| format!("{cost:.4}")),
+        "median": format!("{:.3}", group.effort.median_seconds),
+    })
+}
+
+fn row(row: &Row) -> Value {
+    let expected = row.expected.as_ref().map(|expected| {
+        let subjects: Vec<String> = expected.subjects.iter().map(|subject| subject.name.clone()).collect();
+        format!("{} {} {}", word(expected.verdict), expected.causes.join(" or "), subjects.join(" or "))
+    });
+    let why = failure(row);
+    let status = match (&row.outcome, &why) {
+        (Outcome::Broken(_), _) => "broken",
+        (Outcome::Scored(_), Some(_)) => "failed",
+        (Outcome::Scored(_), None) => "passed",
+    };
+    let scored = row.scored();
+    let steps = scored
+        .and_then(|scored| scored.transcript.as_ref())
+        .map(|transcript| transcript.steps.iter().map(step).collect::<Vec<_>>());
+    json!({
+        "name": row.key.to_string(),
+        "model": row.key.model,
+        "stratum": row.stratum(),
+        "status": status,
+        "why": why,
+        "expected": expected,
+        "seconds": format!("{:.3}", row.seconds),
+        "answer": scored.map(|scored| answer(&scored.answer)),
+        "steps": steps.unwrap_or_default(),
+    })
+}
+
+fn answer(answer: &Answer) -> Value {
+    let hypotheses: Vec<Value> = answer
+        .hypotheses
+        .iter()
+        .map(|best| {
+            let citations: Vec<Value> = best
+                .evidence
+                .iter()
+                .map(|citation| json!({"id": citation.id, "quote": citation.quote, "verified": citation.verified}))
+                .collect();
+            json!({
+                "rank": best.rank, "cause": best.cause, "subject": best.subject.to_string(), "statement": best.statement,
+                "confidence": format!("{:.2}", best.confidence), "citations": citations,
+            })
+        })
+        .collect();
+    json!({"question": answer.question, "verdict": word(answer.verdict), "summary": answer.summary, "hypotheses": hypotheses,
+        "missing": answer.coverage.missing})
+}
+
+fn step(step: &Step) -> Value {
+    match step {
+        Step::Said { text } => json!({"who": "model", "text": text}),
+        Step::Told { text } => json!({"who": "loop", "text": text}),
+        Step::Called { tool, arguments, evidence, text, quotes } => {
+            json!({"who": "tool", "tool": tool, "arguments": arguments, "evidence": evidence, "pieces": pieces(text, quotes)})
+        }
+    }
+}
+
+/// The text cut where quotes begin and end. A quote is looked for as it stands; one whose white space differs stays unmarked.
+fn pieces(text: &str, quotes: &[String]) -> Vec<Piece> {
+    let mut spans: Vec<(usize, usize)> = quotes
+        .iter()
+        .flat_map(|quote| quote.split(['…', '\n']))
+        .map(str::trim)
+        .filter(|part| part.len() >= 4)
+        .filter_map(|part| text.find(part).map(|at| (at, at + part.len())))
+        .collect();
+    spans.sort_unstable();
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    for (start, end) in spans {
+        let start = start.max(done);
+        if end <= start {
+            continue;
+        }
+        if start > done {
+            pieces.push(Piece { text: text[done..start].to_owned(), marked: false });
+        }
+        pieces.push(Piece { text: text[start..end].to_owned(), marked: true });
+        done = end;
+    }
+    if done < text.len() || pieces.is_empty() {
+        pieces.push(Piece { text: text[done..].to_owned(), marked: false });
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::{results, row};
+    use crate::transcript::Transcript;
+    use pretty_assertions::assert_eq;
+
+    #[test]
+    fn quotes_are_marked_once_even_where_they_overlap() {
+        let marked = |text: &str, quotes: &[&str]| {
+            let quotes: Vec<String> = quotes.iter().map(|&quote| quote.to_owned()).collect();
+            pieces(text, &quotes)
+                .iter()
+                .map(|piece| if piece.marked { format!("[{}]", piece.text) } else { piece.text.clone() })
+                .collect::<String>()
+        };
+        assert_eq!(
+            marked("the pod é was killed twice", &["pod é was", "was killed"]),
+            "the [pod é was][ killed] twice"
+        );
+        assert_eq!(marked("nothing", &["absent"]), "nothing");
+        assert_eq!(marked("abcdef", &["abcdef"]), "[abcdef]");
+    }
+
+    /// Markup in every text that a cluster, a model or a suite can choose.
+    fn hostile() -> Results {
+        let evil = "</pre><script>alert(1)</script><img src=x onerror=\"alert('2')\">";
+        let mut one = row(0, evil, 1, false);
+        one.key.model = evil.to_owned();
+        if let Some(expected) = &mut one.expected {
+            expected.stratum = evil.to_owned();
+            expected.causes = vec![evil.to_owned()];
+            expected.subjects[0].name = evil.to_owned();
+        }
+        let Outcome::Scored(scored) = &mut one.outcome else { panic!("no answer") };
+        scored.answer.question = evil.to_owned();
+        scored.answer.summary = evil.to_owned();
+        scored.answer.coverage.missing = vec![evil.to_owned()];
+        let best = &mut scored.answer.hypotheses[0];
+        best.cause = evil.to_owned();
+        best.subject.name = evil.to_owned();
+        best.statement = evil.to_owned();
+        best.evidence[0].quote = evil.to_owned();
+        scored.transcript = Some(Transcript {
+            steps: vec![
+                Step::Said { text: evil.to_owned() },
+                Step::Told { text: evil.to_owned() },
+                Step::Called {
+                    tool: evil.to_owned(),
+                    arguments: evil.to_owned(),
+                    evidence: Some(evil.to_owned()),
+                    text: format!("before {evil} after"),
+                    quotes: vec![evil.to_owned()],
+                },
+            ],
+        });
+        let mut two = row(1, "two", 1, true);
+        two.outcome = Outcome::Broken(evil.to_owned());
+        let mut all = results(vec![one, two]);
+        all.header.suite = evil.to_owned();
+        all.header.version = evil.to_owned();
+        all.header.thresholds.cause_at_1 = Some(1.0);
+        all
+    }
+
+    #[test]
+    fn hostile_text_stays_text_everywhere() {
+        let page = html(&hostile()).unwrap();
+        for markup in ["<script", "<img", "onerror=\"", "</pre><script"] {
+            assert!(!page.contains(markup), "{markup} came through");
+        }
+        assert!(page.matches("&lt;script&gt;").count() > 15);
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere() {
+        let page = html(&results(vec![row(0, "one", 1, true)])).unwrap();
+        for outside in ["http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.contains("prefers-color-scheme: dark") && page.contains("<svg"));
+    }
+}
