@@ -11,6 +11,7 @@ use crate::query::Query;
 use crate::seal::seal;
 use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::fmt;
@@ -78,21 +79,47 @@ impl Cluster {
         listing: &Listing<'_>,
         visit: &mut (dyn FnMut(Value) -> Result<(), ClusterError> + Send),
     ) -> Result<Listed, ClusterError> {
+        let mut seen = HashSet::new();
+        let mut read =
+            |bytes: &Bytes, listed: &mut Listed| self.page(listing, bytes, &mut seen, listed, visit);
+        self.pages(listing, &mut read).await
+    }
+
+    /// Lists, calling `visit` with each item as it was sent, each object once. Nothing is sealed: for views that keep
+    /// little, and seal that little themselves.
+    pub(crate) async fn list_raw_each(
+        &self,
+        listing: &Listing<'_>,
+        visit: &mut (dyn FnMut(&RawValue) -> Result<Kept, ClusterError> + Send),
+    ) -> Result<Listed, ClusterError> {
+        let mut seen = HashSet::new();
+        let mut read =
+            |bytes: &Bytes, listed: &mut Listed| raw_page(listing, bytes, &mut seen, listed, visit);
+        self.pages(listing, &mut read).await
+    }
+
+    async fn pages(&self, listing: &Listing<'_>, read: ReadPage<'_>) -> Result<Listed, ClusterError> {
         let path = listing.resource.path(listing.namespace, None)?;
         let accept = if listing.resource.is_secret() { METADATA_LIST } else { JSON };
         let mut listed = Listed::default();
-        let mut seen = HashSet::new();
         let mut token = listing.from.map(str::to_owned);
         let mut repeats = 0;
-        loop {
-            let page = listing.most.map_or(PAGE, |most| PAGE.min(most.saturating_sub(listed.items).max(1)));
-            let uri = Query::default()
+        let mut ahead: Option<Ahead> = None;
+        let uri = |token: Option<&str>, items: usize| {
+            let page = listing.most.map_or(PAGE, |most| PAGE.min(most.saturating_sub(items).max(1)));
+            Query::default()
                 .with("limit", Some(&page.to_string()))
-                .with("continue", token.as_deref())
+                .with("continue", token)
                 .with("labelSelector", listing.labels)
                 .with("fieldSelector", listing.fields)
-                .on(&path);
-            let bytes = match self.api().get(&uri, accept).await {
+                .on(&path)
+        };
+        loop {
+            let answer = match ahead.take() {
+                Some(ahead) if Some(&ahead.token) == token.as_ref() => ahead.answer().await,
+                _ => self.api().get(&uri(token.as_deref(), listed.items), accept).await,
+            };
+            let bytes = match answer {
                 Ok(bytes) => bytes,
                 Err(ClusterError::Expired { what, continue_token }) if token.is_some() => {
                     if repeats >= REPEATS {
@@ -105,7 +132,15 @@ impl Cluster {
                 }
                 Err(error) => return Err(error),
             };
-            match self.page(listing, &bytes, &mut seen, &mut listed, visit) {
+            // The next page is on its way while this one is decoded, unless this one may be the last that is wanted.
+            if listing.most.is_none()
+                && let Some(next) = next_token(&bytes)
+            {
+                let (cluster, uri) = (self.clone(), uri(Some(&next), 0));
+                let fetch = tokio::spawn(async move { cluster.api().get(&uri, accept).await });
+                ahead = Some(Ahead { token: next, fetch });
+            }
+            match read(&bytes, &mut listed) {
                 Ok(end) => {
                     token = end.next;
                     listed.remaining = end.remaining;
@@ -157,15 +192,118 @@ impl Cluster {
         match (end, failure) {
             (_, Some(error)) => Err(PageError::Failed(error)),
             (Ok(end), None) => Ok(end),
-            (Err(error), None) => {
-                let decode = ClusterError::Decode {
-                    what: format!("list {}", resource.spoken()),
-                    message: error.to_string(),
-                };
-                Err(if error.is_eof() { PageError::Cut(decode) } else { PageError::Failed(decode) })
-            }
+            (Err(error), None) => Err(decode_error(listing, &error)),
         }
     }
+}
+
+type ReadPage<'a> = &'a mut (dyn FnMut(&Bytes, &mut Listed) -> Result<PageEnd, PageError> + Send);
+
+/// What became of a raw item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Yes,
+    /// It could not be redacted.
+    Withheld,
+}
+
+/// A page that is being fetched while the one before it is decoded.
+struct Ahead {
+    token: String,
+    fetch: tokio::task::JoinHandle<Result<Bytes, ClusterError>>,
+}
+
+impl Ahead {
+    async fn answer(mut self) -> Result<Bytes, ClusterError> {
+        (&mut self.fetch).await.unwrap_or_else(|error| {
+            Err(ClusterError::Server { what: "a page of a list".to_owned(), message: error.to_string() })
+        })
+    }
+}
+
+impl Drop for Ahead {
+    /// A page that nobody waits for any more is not fetched to its end.
+    fn drop(&mut self) {
+        self.fetch.abort();
+    }
+}
+
+/// The continue token of a page, read without its items where the server sends `metadata` first, as Go does.
+fn next_token(bytes: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow, rename = "continue")]
+        next: Option<std::borrow::Cow<'a, str>>,
+    }
+    let start = bytes.get(..bytes.len().min(HEAD))?;
+    let at = start.windows(HEAD_KEY.len()).position(|window| window == HEAD_KEY)? + HEAD_KEY.len();
+    let mut head = serde_json::Deserializer::from_slice(&bytes[at..]).into_iter::<Head<'_>>();
+    let next = head.next()?.ok()?.next?;
+    (!next.is_empty()).then(|| next.into_owned())
+}
+
+/// Bytes within which a list's own metadata stands.
+const HEAD: usize = 512;
+const HEAD_KEY: &[u8] = b"\"metadata\":";
+
+fn raw_page(
+    listing: &Listing<'_>,
+    bytes: &Bytes,
+    seen: &mut HashSet<u64>,
+    listed: &mut Listed,
+    visit: &mut (dyn FnMut(&RawValue) -> Result<Kept, ClusterError> + Send),
+) -> Result<PageEnd, PageError> {
+    #[derive(serde::Deserialize)]
+    struct Document<'a> {
+        #[serde(default)]
+        metadata: Head,
+        #[serde(borrow, default)]
+        items: Option<Vec<&'a RawValue>>,
+    }
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Head {
+        #[serde(rename = "continue")]
+        next: Option<String>,
+        remaining_item_count: Option<u64>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        metadata: Name<'a>,
+    }
+    #[derive(serde::Deserialize, Hash)]
+    struct Name<'a> {
+        #[serde(borrow, default)]
+        namespace: Option<std::borrow::Cow<'a, str>>,
+        #[serde(borrow, default)]
+        name: std::borrow::Cow<'a, str>,
+    }
+    let document: Document<'_> =
+        serde_json::from_slice(bytes).map_err(|error| decode_error(listing, &error))?;
+    for item in document.items.unwrap_or_default() {
+        let named: Named<'_> =
+            serde_json::from_str(item.get()).map_err(|error| decode_error(listing, &error))?;
+        let mut hasher = DefaultHasher::new();
+        named.metadata.hash(&mut hasher);
+        if !seen.insert(hasher.finish()) {
+            continue;
+        }
+        match visit(item).map_err(PageError::Failed)? {
+            Kept::Yes => listed.items += 1,
+            Kept::Withheld => listed.withheld += 1,
+        }
+    }
+    Ok(PageEnd {
+        next: document.metadata.next.filter(|token| !token.is_empty()),
+        remaining: document.metadata.remaining_item_count,
+    })
+}
+
+fn decode_error(listing: &Listing<'_>, error: &serde_json::Error) -> PageError {
+    let what = format!("list {}", listing.resource.spoken());
+    let decode = ClusterError::Decode { what, message: error.to_string() };
+    if error.is_eof() { PageError::Cut(decode) } else { PageError::Failed(decode) }
 }
 
 enum PageError {

@@ -3,8 +3,9 @@
 use crate::cluster::Cluster;
 use crate::discovery::{Resource, Scope};
 use crate::error::ClusterError;
-use crate::list::Listing;
+use crate::list::{Kept, Listing};
 use crate::query::Query;
+use crate::seal::seal_container;
 use futures::{StreamExt, stream};
 use std::collections::BTreeSet;
 use stethoscope_diagnosis::Focus;
@@ -145,12 +146,21 @@ impl Cluster {
         let listing =
             Listing { fields: job.fields.as_deref(), ..Listing::of(&resource, job.namespace.as_deref()) };
         let listed = self
-            .list_each(&listing, &mut |item| {
-                if let Err(error) = part.push(kind, item) {
+            .list_raw_each(&listing, &mut |item| {
+                let mut one = Snapshot::default();
+                // The words of an error may quote a value; they are redacted as text with the rest of the coverage.
+                if let Err(error) = one.push(kind, item) {
                     unread += 1;
                     why_unread = error.to_string();
+                    return Ok(Kept::Yes);
                 }
-                Ok(())
+                let sealed =
+                    one.containers_mut().try_for_each(|container| seal_container(self.sealer(), container));
+                if sealed.is_err() {
+                    return Ok(Kept::Withheld);
+                }
+                part.merge(one);
+                Ok(Kept::Yes)
             })
             .await;
         let why = match listed {

@@ -175,6 +175,20 @@ impl Snapshot {
         );
     }
 
+    /// Every container of every pod and pod template: their environment and arguments are where objects hold secrets,
+    /// so whoever fills a snapshot seals these.
+    pub fn containers_mut(&mut self) -> impl Iterator<Item = &mut Container> {
+        let pods = self.pods.iter_mut().map(|pod| &mut pod.spec);
+        let deployments = self.deployments.iter_mut().map(|it| &mut it.spec.template.spec);
+        let replica_sets = self.replica_sets.iter_mut().map(|it| &mut it.spec.template.spec);
+        let stateful_sets = self.stateful_sets.iter_mut().map(|it| &mut it.spec.template.spec);
+        let daemon_sets = self.daemon_sets.iter_mut().map(|it| &mut it.spec.template.spec);
+        let jobs = self.jobs.iter_mut().map(|it| &mut it.spec.template.spec);
+        let specs =
+            pods.chain(deployments).chain(replica_sets).chain(stateful_sets).chain(daemon_sets).chain(jobs);
+        specs.flat_map(|spec| spec.containers.iter_mut().chain(spec.init_containers.iter_mut()))
+    }
+
     /// Adds a log that was read.
     pub fn add_log(&mut self, log: LogExcerpt) {
         self.logs.push(log);
