@@ -1,11 +1,11 @@
 //! An optional judge: a model that grades an answer by a rubric of yes-or-no questions. Its figures stand apart from the
 //! deterministic ones and never change them.
 
+use crate::cassette::hash;
 use crate::expected::{Expected, Forbidden, word};
 use crate::score::claims_of;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use stethoscope_core::answer::Answer;
 use stethoscope_core::evidence::Ledger;
@@ -124,7 +124,7 @@ fn prompt(expected: &Expected, answer: &Answer) -> Result<String, String> {
     claims.extend(claims_of(answer));
     let answer = claims.join("\n");
     // A text cannot hold a marker that is made from it.
-    let marker: String = Sha256::digest(&answer).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let marker: String = hash(&answer).chars().take(16).collect();
     let subjects: Vec<String> = expected
         .subjects
         .iter()

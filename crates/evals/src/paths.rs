@@ -50,7 +50,9 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, EvalError> {
     for part in pattern.components() {
         let name = part.as_os_str().to_string_lossy();
         if !matches!(part, Component::Normal(_)) || !name.contains(['*', '?']) {
-            paths.iter_mut().for_each(|path| path.push(part));
+            for path in &mut paths {
+                path.push(part);
+            }
             continue;
         }
         let mut matching = Vec::new();

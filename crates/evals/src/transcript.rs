@@ -59,7 +59,7 @@ impl Transcript {
         for message in investigation.messages().iter().skip(2) {
             match message {
                 Message::System { text } | Message::User { text } => {
-                    steps.push(Step::Told { text: cut(text, KEPT_TEXT) })
+                    steps.push(Step::Told { text: cut(text, KEPT_TEXT) });
                 }
                 Message::Tool { .. } => {}
                 Message::Assistant { text, calls } => {

@@ -1,5 +1,7 @@
 //! Whole suites with the builtin model.
 
+#![expect(clippy::unwrap_used, reason = "the functions that tests share")]
+
 use jiff::Timestamp;
 use pretty_assertions::assert_eq;
 use std::num::NonZeroUsize;
@@ -52,9 +54,6 @@ async fn our_own_incidents_keep_their_thresholds_and_their_variants_lose_nothing
     let results = run(&suite, &options(), &Builtins, &mut Silent).await.unwrap();
     let table = report::table(&results);
     eprintln!("{table}");
-    if let Some(directory) = option_env!("STETHOSCOPE_EVALS_REPORT") {
-        std::fs::write(Path::new(directory).join("core.html"), report::html(&results).unwrap()).unwrap();
-    }
     assert_eq!(broken(&results), Vec::<String>::new());
     let summary = Summary::of(&results);
     assert_eq!(summary.misses(&suite.thresholds), Vec::<String>::new(), "{table}");

@@ -34,7 +34,9 @@ pub fn junit(results: &Results) -> String {
             variant.name(),
             rows.len()
         );
-        rows.iter().for_each(|row| test_case(&mut out, row));
+        for row in rows {
+            test_case(&mut out, row);
+        }
         out.push_str("  </testsuite>\n");
     }
     out.push_str("</testsuites>\n");

@@ -298,7 +298,11 @@ pub fn list(suite: &Suite) -> String {
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
-    rows.iter().map(|row| format!("{:<first$}  {:<second$}  {}\n", row[0], row[1], row[2])).collect()
+    let mut out = String::new();
+    for row in &rows {
+        let _ = writeln!(out, "{:<first$}  {:<second$}  {}", row[0], row[1], row[2]);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -49,13 +49,15 @@ pub(super) fn ablate(world: &mut World, mapping: &Mapping) {
 fn remove_words(world: &mut World, evidence: &[String]) {
     let tells = |text: &str| evidence.iter().any(|words| find_quote(text, words));
     for text in world.pod_logs.iter_mut().map(|log| &mut log.text).chain(world.node_logs.values_mut()) {
-        *text = text.lines().filter(|line| !tells(line)).map(|line| format!("{line}\n")).collect();
+        let kept: Vec<&str> = text.lines().filter(|line| !tells(line)).collect();
+        *text = if kept.is_empty() { String::new() } else { kept.join("\n") + "\n" };
     }
     world.objects.retain(|object| {
-        let event = object["kind"] == "Event";
-        let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        !(event && ["message", "note", "reason"].iter().any(|key| object[key].as_str().is_some_and(tells)))
-            && !tells(name)
+        let named = object["metadata"]["name"].as_str().is_some_and(tells);
+        let words = ["message", "note", "reason"];
+        let event =
+            object["kind"] == "Event" && words.iter().any(|key| object[key].as_str().is_some_and(tells));
+        !(named || event)
     });
     for object in &mut world.objects {
         remove_fields(object, &tells);
@@ -73,7 +75,9 @@ fn remove_fields(value: &mut Value, tells: &dyn Fn(&str) -> bool) {
         }
         Value::Array(items) => {
             items.retain(|value| !value.as_str().is_some_and(tells));
-            items.iter_mut().for_each(|value| remove_fields(value, tells));
+            for value in items {
+                remove_fields(value, tells);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 
 pub(super) fn shift(world: &mut World, seed: &Seed) {
     let weeks = 1 + (seed.number("weeks") % MOST_WEEKS) as i64;
-    let days = weeks * 7 * if seed.number("direction") % 2 == 0 { 1 } else { -1 };
+    let days = weeks * 7 * if seed.number("direction").is_multiple_of(2) { 1 } else { -1 };
     let captured = world.incident.captured_at;
     let Some(shifter) = Shifter::new(days, captured) else { return };
     world.rewrite(&[], &|text| shifter.text(text));

@@ -10,11 +10,10 @@ const KEEP: [&str; 8] =
 /// Kinds whose names are given by people and stand in other objects, logs and questions.
 const KINDS: [&str; 7] = ["Service", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Ingress"];
 /// Names that are also plain words or software: in a text they mean that, and some detectors rightly know them.
-const MEANINGFUL: [&str; 62] = [
+const MEANINGFUL: [&str; 60] = [
     "api",
     "app",
     "auth",
-    "backend",
     "cache",
     "client",
     "cluster",
@@ -25,7 +24,6 @@ const MEANINGFUL: [&str; 62] = [
     "database",
     "default",
     "error",
-    "frontend",
     "gateway",
     "grpc",
     "health",
@@ -116,9 +114,9 @@ fn new_names(world: &World, seed: &Seed) -> BTreeMap<String, String> {
     let mut taken = BTreeSet::new();
     for name in old {
         let syllables = u32::try_from(name.len().div_ceil(2)).unwrap_or(4).clamp(3, 6);
-        let word = (0..)
-            .map(|attempt| seed.word(&format!("{name} {attempt}"), syllables))
-            .find(|word| taken.insert(word.clone()));
+        // Six letters or more: a few attempts find a word that is not taken.
+        let word = (0..100).map(|attempt| seed.word(&format!("{name} {attempt}"), syllables));
+        let word = word.into_iter().find(|word| taken.insert(word.clone()));
         new.extend(word.map(|word| (name, word)));
     }
     new
