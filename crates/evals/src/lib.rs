@@ -7,6 +7,22 @@
 //! Rows ─> Results ─> table | JSON lines | JUnit | HTML        Results + baseline ─> compare ─> verdict for CI
 //! ```
 //!
+//! ```no_run
+//! use jiff::Timestamp;
+//! use std::path::Path;
+//! use stethoscope_agent::Prompts;
+//! use stethoscope_evals::suite::Place;
+//! use stethoscope_evals::{Builtins, RunOptions, Silent, Suite, report, run};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let suite = Suite::load(Path::new("evals/suites/core.yaml"), &Place::default())?;
+//! let options = RunOptions::new(Prompts::shipped()?, Timestamp::now());
+//! let results = run(&suite, &options, &Builtins, &mut Silent).await?;
+//! let table = report::table(&results);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Architecture invariants: the expectation meets the answer only in [`score`], after the investigation has ended;
 //! what breaks in the machinery (an unreadable bundle, an endpoint that is down) is counted apart, never as a wrong
 //! answer; figures of the optional judge are never mixed into the deterministic ones; the crate reads no environment

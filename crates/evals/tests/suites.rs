@@ -149,10 +149,12 @@ async fn the_recorded_incidents_of_others_run_through_their_mapping() {
     let suite = Suite::load(&root().join("evals/suites/cloudops.yaml"), &place).unwrap();
     let mut options = options();
     options.keep = stethoscope_evals::Keep::Nothing;
+    // One in five of them; the command line runs all.
+    options.filter = Some("*1".to_owned());
     let results = run(&suite, &options, &Builtins, &mut Silent).await.unwrap();
     eprintln!("{}", report::table(&results));
     assert_eq!(broken(&results), Vec::<String>::new());
-    assert!(results.rows.len() > 200);
+    assert!(results.rows.len() > 30);
     let summary = Summary::of(&results);
     let group = &summary.groups[0];
     for arm in &summary.arms {
