@@ -80,21 +80,29 @@ impl Cluster {
         visit: &mut (dyn FnMut(Value) -> Result<(), ClusterError> + Send),
     ) -> Result<Listed, ClusterError> {
         let mut seen = HashSet::new();
-        let mut read =
-            |bytes: &Bytes, listed: &mut Listed| self.page(listing, bytes, &mut seen, listed, visit);
+        let mut read = |part: Part<'_>, listed: &mut Listed| match part {
+            Part::Page(bytes) => self.page(listing, bytes, &mut seen, listed, visit),
+            // What is listed again is known by name.
+            Part::Again => Ok(PageEnd::default()),
+        };
         self.pages(listing, &mut read).await
     }
 
-    /// Lists, calling `visit` with each item as it was sent, each object once. Nothing is sealed: for views that keep
-    /// little, and seal that little themselves.
+    /// Lists, calling `visit` with each item as it was sent. Nothing is sealed: for views that keep little, and seal that
+    /// little themselves. When the server makes the list begin anew, `Raw::Again` voids every item before it.
     pub(crate) async fn list_raw_each(
         &self,
         listing: &Listing<'_>,
-        visit: &mut (dyn FnMut(&RawValue) -> Result<Kept, ClusterError> + Send),
+        visit: &mut (dyn FnMut(Raw<'_>) -> Result<Kept, ClusterError> + Send),
     ) -> Result<Listed, ClusterError> {
-        let mut seen = HashSet::new();
-        let mut read =
-            |bytes: &Bytes, listed: &mut Listed| raw_page(listing, bytes, &mut seen, listed, visit);
+        let mut read = |part: Part<'_>, listed: &mut Listed| match part {
+            Part::Page(bytes) => raw_page(listing, bytes, listed, visit),
+            Part::Again => {
+                *listed = Listed::default();
+                visit(Raw::Again).map_err(PageError::Failed)?;
+                Ok(PageEnd::default())
+            }
+        };
         self.pages(listing, &mut read).await
     }
 
@@ -128,6 +136,11 @@ impl Cluster {
                     repeats += 1;
                     // client-go's pager: the server's token goes on at a newer revision; without one, from the start.
                     token = continue_token;
+                    if token.is_none()
+                        && let Err(PageError::Cut(error) | PageError::Failed(error)) = read(Part::Again, &mut listed)
+                    {
+                        return Err(error);
+                    }
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -140,7 +153,7 @@ impl Cluster {
                 let fetch = tokio::spawn(async move { cluster.api().get(&uri, accept).await });
                 ahead = Some(Ahead { token: next, fetch });
             }
-            match read(&bytes, &mut listed) {
+            match read(Part::Page(&bytes), &mut listed) {
                 Ok(end) => {
                     token = end.next;
                     listed.remaining = end.remaining;
@@ -197,7 +210,21 @@ impl Cluster {
     }
 }
 
-type ReadPage<'a> = &'a mut (dyn FnMut(&Bytes, &mut Listed) -> Result<PageEnd, PageError> + Send);
+type ReadPage<'a> = &'a mut (dyn FnMut(Part<'_>, &mut Listed) -> Result<PageEnd, PageError> + Send);
+
+/// What a reader of pages is given.
+enum Part<'a> {
+    Page(&'a Bytes),
+    /// The list begins anew.
+    Again,
+}
+
+/// What a reader of raw items is given.
+pub(crate) enum Raw<'a> {
+    Item(&'a RawValue),
+    /// The list begins anew: every item so far is void.
+    Again,
+}
 
 /// What became of a raw item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,9 +276,8 @@ const HEAD_KEY: &[u8] = b"\"metadata\":";
 fn raw_page(
     listing: &Listing<'_>,
     bytes: &Bytes,
-    seen: &mut HashSet<u64>,
     listed: &mut Listed,
-    visit: &mut (dyn FnMut(&RawValue) -> Result<Kept, ClusterError> + Send),
+    visit: &mut (dyn FnMut(Raw<'_>) -> Result<Kept, ClusterError> + Send),
 ) -> Result<PageEnd, PageError> {
     #[derive(serde::Deserialize)]
     struct Document<'a> {
@@ -267,29 +293,10 @@ fn raw_page(
         next: Option<String>,
         remaining_item_count: Option<u64>,
     }
-    #[derive(serde::Deserialize)]
-    struct Named<'a> {
-        #[serde(borrow)]
-        metadata: Name<'a>,
-    }
-    #[derive(serde::Deserialize, Hash)]
-    struct Name<'a> {
-        #[serde(borrow, default)]
-        namespace: Option<std::borrow::Cow<'a, str>>,
-        #[serde(borrow, default)]
-        name: std::borrow::Cow<'a, str>,
-    }
     let document: Document<'_> =
         serde_json::from_slice(bytes).map_err(|error| decode_error(listing, &error))?;
     for item in document.items.unwrap_or_default() {
-        let named: Named<'_> =
-            serde_json::from_str(item.get()).map_err(|error| decode_error(listing, &error))?;
-        let mut hasher = DefaultHasher::new();
-        named.metadata.hash(&mut hasher);
-        if !seen.insert(hasher.finish()) {
-            continue;
-        }
-        match visit(item).map_err(PageError::Failed)? {
+        match visit(Raw::Item(item)).map_err(PageError::Failed)? {
             Kept::Yes => listed.items += 1,
             Kept::Withheld => listed.withheld += 1,
         }

@@ -38,10 +38,10 @@ pub(crate) fn seal_container(sealer: &Sealer, container: &mut Container) -> Resu
         variable.value = sealed["value"].as_str().map(Into::into);
     }
     for (argument, sealed) in container.args.iter_mut().zip(list(sealed, "args")) {
-        *argument = sealed.as_str().unwrap_or_default().to_owned();
+        sealed.as_str().unwrap_or_default().clone_into(argument);
     }
     for (word, sealed) in container.command.iter_mut().zip(list(sealed, "command")) {
-        *word = sealed.as_str().unwrap_or_default().to_owned();
+        sealed.as_str().unwrap_or_default().clone_into(word);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::discovery::{Resource, Scope};
 use crate::error::ClusterError;
-use crate::list::{Kept, Listing};
+use crate::list::{Kept, Listing, Raw};
 use crate::query::Query;
 use crate::seal::seal_container;
 use futures::{StreamExt, stream};
@@ -146,7 +146,12 @@ impl Cluster {
         let listing =
             Listing { fields: job.fields.as_deref(), ..Listing::of(&resource, job.namespace.as_deref()) };
         let listed = self
-            .list_raw_each(&listing, &mut |item| {
+            .list_raw_each(&listing, &mut |raw| {
+                let Raw::Item(item) = raw else {
+                    part = Snapshot::default();
+                    unread = 0;
+                    return Ok(Kept::Yes);
+                };
                 let mut one = Snapshot::default();
                 // The words of an error may quote a value; they are redacted as text with the rest of the coverage.
                 if let Err(error) = one.push(kind, item) {
