@@ -16,7 +16,8 @@ use stethoscope_core::redact::{Redactor, Sealer};
 use stethoscope_core::text::{Fence, sanitize};
 use stethoscope_core::tool::Registry;
 use stethoscope_incidents::Bundle;
-use stethoscope_incidents::replay::Replay;
+use stethoscope_incidents::replay::{self, Replay};
+use stethoscope_metrics::{Backend, Prometheus, ServiceTransport};
 
 /// What came of one question.
 pub(crate) struct Asked {
@@ -44,9 +45,13 @@ pub(crate) async fn ask(
     let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
     let sealer = Sealer::new(key(seed));
     let default_namespace = incident.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let metrics = match replay::prometheus::router(&bundle) {
+        Some(router) => Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording"))),
+        None => Backend::missing("the incident has no recorded metrics"),
+    };
     let cluster =
         Cluster::over_service(Replay::new(bundle).router(), default_namespace, sealer.clone(), clock.clone());
-    let registry = registry(&cluster)?;
+    let registry = registry(&cluster, &metrics)?;
     let mut intake = Intake::new(
         Redactor::new(sealer),
         Fence::new(format!("data-{seed:016x}")),
@@ -81,9 +86,9 @@ pub(crate) async fn ask(
     Ok(Asked { answer, transcript, whole, failed_calls: calls.failed, skipped_calls: calls.skipped, seconds })
 }
 
-fn registry(cluster: &Cluster) -> Result<Registry, String> {
+fn registry(cluster: &Cluster, metrics: &Backend) -> Result<Registry, String> {
     let mut registry = Registry::default();
-    for tool in stethoscope_cluster::tools(cluster) {
+    for tool in stethoscope_cluster::tools(cluster).into_iter().chain(stethoscope_metrics::tools(metrics)) {
         registry.add(tool).map_err(|error| error.to_string())?;
     }
     Ok(registry)

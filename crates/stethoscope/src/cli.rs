@@ -107,6 +107,9 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Show what is reachable, permitted and missing, and how to mend it
     Doctor(Doctor),
+    /// Score answers against recorded incidents
+    #[command(subcommand)]
+    Eval(Eval),
 }
 
 /// Arguments of `ask`.
@@ -241,4 +244,109 @@ pub(crate) struct Doctor {
     /// Output format
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: ToolFormat,
+}
+
+/// `eval …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// Run a suite, print the table; exit code 1 when a threshold of the suite is missed
+    Run(EvalRun),
+    /// List a suite's cases
+    List {
+        /// The suite's file
+        suite: PathBuf,
+        /// Incidents instead of the suite's: directories, bundles or globs
+        #[arg(long, value_name = "PATH")]
+        incidents: Vec<String>,
+    },
+    /// Make a report of stored results
+    Report {
+        /// Results (JSON lines of `eval run --out`)
+        results: PathBuf,
+        /// Format of the report
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: ReportFormat,
+    },
+    /// Compare a run with a baseline, case by case; exit code 1 when it is worse
+    Compare {
+        /// Results of the run
+        run: PathBuf,
+        /// Results to compare with
+        baseline: PathBuf,
+    },
+    /// Show one case with its whole transcript
+    Show {
+        /// Results
+        results: PathBuf,
+        /// Name of the case, as the table prints it
+        case: String,
+    },
+    /// Put the results of shards together
+    Merge {
+        /// Results of every shard
+        #[arg(required = true)]
+        shards: Vec<PathBuf>,
+        /// Where to write them
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Arguments of `eval run`.
+#[derive(Args, Debug)]
+pub(crate) struct EvalRun {
+    /// The suite's file
+    pub(crate) suite: PathBuf,
+    /// Incidents instead of the suite's: directories, bundles or globs
+    #[arg(long, value_name = "PATH")]
+    pub(crate) incidents: Vec<String>,
+    /// Models instead of the suite's
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) model: Vec<String>,
+    /// Runs of each case
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat: Option<u32>,
+    /// Investigations at the same time
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub(crate) jobs: std::num::NonZeroUsize,
+    /// Only cases whose name, label or cause matches
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) filter: Option<String>,
+    /// Only a part of the cases, e.g. 2/8
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+    /// Only the incidents as they are, without the suite's variants
+    #[arg(long)]
+    pub(crate) originals: bool,
+    /// Keep the models' traffic below a directory
+    #[arg(long, value_name = "DIR", conflicts_with = "replay")]
+    pub(crate) record: Option<PathBuf>,
+    /// Answer from traffic kept below a directory; no model is asked
+    #[arg(long, value_name = "DIR")]
+    pub(crate) replay: Option<PathBuf>,
+    /// A model that judges answers besides; its figures stand apart
+    #[arg(long, value_name = "NAME")]
+    pub(crate) judge: Option<String>,
+    /// Write the results as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the HTML report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+/// Format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal.
+    Table,
+    /// JSON lines.
+    Jsonl,
+    /// JUnit XML.
+    Junit,
+    /// One self-contained page.
+    Html,
 }

@@ -16,8 +16,9 @@ use stethoscope_core::model::{Model, Price};
 use stethoscope_core::redact::{Redactor, Sealer};
 use stethoscope_core::text::Fence;
 use stethoscope_core::tool::Registry;
-use stethoscope_incidents::replay::Replay;
+use stethoscope_incidents::replay::{self, Replay};
 use stethoscope_incidents::{Bundle, BundleError, OpenLimits};
+use stethoscope_metrics::{Backend, HttpOptions, HttpTransport, Prometheus, ServiceTransport};
 use stethoscope_models::builtin::{BUILTIN, Builtin};
 use stethoscope_models::{ApiKey, OpenAi, OpenAiConfig};
 
@@ -36,6 +37,7 @@ pub(crate) struct Source {
     pub(crate) question: Option<String>,
     /// Id of an investigation: the incident's name, so that replays are identical; else a fresh one.
     pub(crate) id: String,
+    metrics: Backend,
     sealer: Sealer,
     marker: String,
 }
@@ -86,6 +88,10 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
     let sealer = Sealer::new(key(seed));
     let namespace = namespace(global, config, incident.namespace.as_deref());
     let default_namespace = namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let metrics = match replay::prometheus::router(&bundle) {
+        Some(router) => Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording"))),
+        None => Backend::missing("the incident has no recorded metrics"),
+    };
     let router = Replay::new(bundle).router();
     let cluster = Cluster::over_service(router, default_namespace, sealer.clone(), clock.clone());
     Ok(Source {
@@ -95,6 +101,7 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
         namespace,
         question: incident.question,
         id: incident.name,
+        metrics,
         sealer,
         marker: format!("data-{seed:016x}"),
     })
@@ -121,7 +128,30 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
     // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
-    Ok(Source { cluster, clock, name: context, namespace, question: None, id, sealer, marker })
+    Ok(Source {
+        cluster,
+        clock,
+        name: context,
+        namespace,
+        question: None,
+        id,
+        metrics: live_metrics(config)?,
+        sealer,
+        marker,
+    })
+}
+
+/// Prometheus, or what speaks its API, where one is named.
+fn live_metrics(config: &Config) -> Result<Backend, Failure> {
+    let Some(url) = environment("PROMETHEUS_URL").or_else(|| config.metrics.url.clone()) else {
+        return Ok(Backend::missing(
+            "no Prometheus is named; set PROMETHEUS_URL, or url under [metrics] in stethoscope.toml",
+        ));
+    };
+    let bearer = config.metrics.bearer_env.as_deref().and_then(environment).map(Into::into);
+    let options = HttpOptions { bearer, ..HttpOptions::new(url) };
+    let transport = HttpTransport::new(&options).map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(Backend::new(Prometheus::new(transport)))
 }
 
 /// Where to look first: `-n`, the configuration, the context or incident; nowhere in particular with `-A`.
@@ -155,7 +185,10 @@ impl Source {
     /// Every tool.
     pub(crate) fn registry(&self) -> Result<Registry, Failure> {
         let mut registry = Registry::default();
-        for tool in stethoscope_cluster::tools(&self.cluster) {
+        let tools = stethoscope_cluster::tools(&self.cluster)
+            .into_iter()
+            .chain(stethoscope_metrics::tools(&self.metrics));
+        for tool in tools {
             registry.add(tool).map_err(|error| Failure::new(Code::Failure, error.to_string()))?;
         }
         Ok(registry)
@@ -197,35 +230,48 @@ pub(crate) fn prompts(config: &Config) -> Result<Prompts, Failure> {
 }
 
 /// The model that decides, and a remark for the person if the choice may surprise.
-pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Box<dyn Model>, Option<&'static str>), Failure> {
-    let key_name = config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
-    let api_key = environment(key_name);
+pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Arc<dyn Model>, Option<&'static str>), Failure> {
     let base_url =
         ask.base_url.clone().filter(|url| !url.is_empty()).or_else(|| config.model.base_url.clone());
     let name = ask.model.clone().or_else(|| config.model.name.clone());
-    let Some(name) = name.filter(|name| name != BUILTIN) else {
+    if name.is_none() {
         // A key that lies around for other programs is no permission to send a cluster's data away.
-        let surprising =
-            ask.model.is_none() && config.model.name.is_none() && (api_key.is_some() || base_url.is_some());
+        let surprising = environment(key_name(config)).is_some() || base_url.is_some();
         let remark =
             "an endpoint or key is set but no model is named; using builtin (--model NAME uses the endpoint)";
-        return Ok((Box::new(Builtin), surprising.then_some(remark)));
-    };
+        return Ok((Arc::new(Builtin), surprising.then_some(remark)));
+    }
+    let model = named_model(name.as_deref().unwrap_or(BUILTIN), base_url, config)?;
+    if ask.max_cost.or(config.limits.cost).is_some() && model.name() != BUILTIN && model.price().is_none() {
+        return Err(Failure::usage("a limit on cost needs the model's price").hint(
+            "set price_input and price_output (US dollars per million tokens) under [model] in stethoscope.toml",
+        ));
+    }
+    Ok((model, None))
+}
+
+/// A model by its name: `builtin`, or one that the endpoint knows.
+pub(crate) fn named_model(
+    name: &str,
+    base_url: Option<String>,
+    config: &Config,
+) -> Result<Arc<dyn Model>, Failure> {
+    if name == BUILTIN {
+        return Ok(Arc::new(Builtin));
+    }
+    let api_key = environment(key_name(config));
     if api_key.is_none() && base_url.is_none() {
+        let key_name = key_name(config);
         return Err(Failure::new(
             Code::Authentication,
             format!("the model {name} needs {key_name} or an endpoint that asks for no key"),
         )
-        .hint("set the key, or --base-url, or use --model builtin, which needs neither"));
+        .hint("set the key, or OPENAI_BASE_URL, or use the model builtin, which needs neither"));
     }
     let price = match (config.model.price_input, config.model.price_output) {
         (Some(input), Some(output)) => Some(Price { input, output }),
         _ => None,
     };
-    if ask.max_cost.or(config.limits.cost).is_some() && price.is_none() {
-        return Err(Failure::usage("a limit on cost needs the model's price")
-            .hint("set price_input and price_output (US dollars per million tokens) under [model] in stethoscope.toml"));
-    }
     let settings = OpenAiConfig {
         api_key: api_key.as_deref().and_then(ApiKey::new),
         price,
@@ -235,7 +281,11 @@ pub(crate) fn model(ask: &Ask, config: &Config) -> Result<(Box<dyn Model>, Optio
     };
     let jitter = uuid::Uuid::new_v4().as_u64_pair().0;
     let model = OpenAi::new(settings, jitter).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok((Box::new(model), None))
+    Ok(Arc::new(model))
+}
+
+fn key_name(config: &Config) -> &str {
+    config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY")
 }
 
 /// FNV-1a, 64 bits: a number from a text, the same on every machine.

@@ -13,6 +13,7 @@ const FILE: &str = "stethoscope.toml";
 pub(crate) struct Config {
     pub(crate) model: ModelConfig,
     pub(crate) cluster: ClusterConfig,
+    pub(crate) metrics: MetricsConfig,
     pub(crate) limits: LimitsConfig,
     /// Directory with prompts that replace shipped ones, `<name>.md.tera`.
     pub(crate) prompts: Option<PathBuf>,
@@ -52,6 +53,16 @@ pub(crate) struct ClusterConfig {
     pub(crate) burst: Option<u32>,
     /// Seconds that one request may take.
     pub(crate) timeout_seconds: Option<u64>,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MetricsConfig {
+    /// Prometheus, Thanos, Mimir or VictoriaMetrics: what comes before `/api/v1`.
+    pub(crate) url: Option<String>,
+    /// Environment variable that holds a bearer token.
+    pub(crate) bearer_env: Option<String>,
 }
 
 /// `[limits]`

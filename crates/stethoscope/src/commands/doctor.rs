@@ -8,6 +8,7 @@ use crate::exit::{Code, Failure};
 use crate::terminal::{Paint, Terminal};
 use std::fmt::Write;
 use stethoscope_cluster::{Check, CheckState};
+use stethoscope_core::tool::Availability;
 
 pub(crate) async fn run(arguments: &Doctor, global: &Global, config: &Config) -> Result<Code, Failure> {
     let mut rows = vec![model_row(config)];
@@ -16,6 +17,7 @@ pub(crate) async fn run(arguments: &Doctor, global: &Global, config: &Config) ->
             let checks = source.cluster.probe().await;
             let bad = checks.iter().any(|check| check.state == CheckState::Bad);
             rows.extend(checks);
+            rows.extend(missing_tools(&source)?);
             if bad { Code::Unreachable } else { Code::Answered }
         }
         Err(failure) => {
@@ -34,6 +36,21 @@ pub(crate) async fn run(arguments: &Doctor, global: &Global, config: &Config) ->
         ToolFormat::Text => print(&text(&rows, &Terminal::new(global.color)))?,
     }
     Ok(code)
+}
+
+/// Tools that are hidden because their backend is missing.
+fn missing_tools(source: &compose::Source) -> Result<Vec<Check>, Failure> {
+    let registry = source.registry()?;
+    let missing = registry.all().filter_map(|tool| match tool.available() {
+        Availability::Available => None,
+        Availability::Missing(why) => Some(Check {
+            name: tool.spec().name.clone(),
+            state: CheckState::Limited,
+            detail: why,
+            mend: None,
+        }),
+    });
+    Ok(missing.collect())
 }
 
 fn model_row(config: &Config) -> Check {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod doctor;
+mod eval;
 mod replay;
 mod scan;
 mod tools;
@@ -19,6 +20,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<Code, Failure> {
         Command::Tools(arguments) => tools::run(arguments, &cli.global, &config).await,
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, &cli.global, &config).await,
+        Command::Eval(arguments) => eval::run(arguments, &cli.global, &config).await,
     }
 }
 
