@@ -103,9 +103,30 @@ async fn an_investigation_with_a_model_ends_in_a_checked_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_request_stays_within_three_thousand_tokens() {
+    // With recorded metrics every tool there is stands in the request.
+    let directory = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "incident.yaml",
+        "apiVersion: stethoscope.dev/v1\nkind: Incident\nmetadata: {name: small}\nquestion: why?\nnamespace: shop\ncapturedAt: 2026-05-01T10:00:00Z\n",
+    );
+    write(
+        "cluster-resources/namespaces.json",
+        r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}"#,
+    );
+    write("prometheus/metrics.om", "# TYPE up gauge\nup{job=\"a\"} 1 1777629600\n# EOF\n");
     let server = FakeModel::start([inconclusive()]).await;
-    ask(&server, &[]).await;
+    let mut command = stethoscope();
+    command
+        .args(["ask", "--quiet", "--model", "fake", "--base-url", &server.url(), "--incident"])
+        .arg(directory.path());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let request = &server.requests()[0];
+    assert!(request["tools"].to_string().contains("metrics_query"));
     let bytes = request["messages"].to_string().len() + request["tools"].to_string().len();
     assert!(bytes <= 3_000 * 4, "the first request has {bytes} bytes, about {} tokens", bytes / 4);
 }

@@ -137,7 +137,8 @@ impl Cluster {
                     // client-go's pager: the server's token goes on at a newer revision; without one, from the start.
                     token = continue_token;
                     if token.is_none()
-                        && let Err(PageError::Cut(error) | PageError::Failed(error)) = read(Part::Again, &mut listed)
+                        && let Err(PageError::Cut(error) | PageError::Failed(error)) =
+                            read(Part::Again, &mut listed)
                     {
                         return Err(error);
                     }

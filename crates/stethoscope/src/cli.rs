@@ -250,7 +250,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
     /// Run a suite, print the table; exit code 1 when a threshold of the suite is missed
-    Run(EvalRun),
+    Run(Box<EvalRun>),
     /// List a suite's cases
     List {
         /// The suite's file

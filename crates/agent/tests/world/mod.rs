@@ -259,10 +259,10 @@ pub fn every_call_has_one_result(messages: &[Message]) {
                 waiting = calls.iter().map(|call| call.id.as_str()).collect();
             }
             Message::Tool { call_id, .. } => {
-                assert_eq!(waiting.pop_front(), Some(call_id.as_str()), "a result out of order")
+                assert_eq!(waiting.pop_front(), Some(call_id.as_str()), "a result out of order");
             }
             Message::System { .. } | Message::User { .. } => {
-                assert!(waiting.is_empty(), "calls without a result: {waiting:?}")
+                assert!(waiting.is_empty(), "calls without a result: {waiting:?}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The conclusion from the findings, with quotes from where they stand.
 
+use super::reads::METRICS;
 use super::scope::Scope;
 use super::{DIAGNOSE, OVERVIEW, newest};
 use serde_json::{Value, json};
@@ -60,12 +61,51 @@ pub(super) fn conclude(request: &ModelRequest<'_>, findings: &[Finding], scope: 
             ),
             "hypotheses": hypotheses,
         }),
+        _ if metrics_show_harm(request).is_some() => json!({
+            "verdict": "inconclusive",
+            "summary": format!(
+                "No detector found a cause, but metrics show harm, first: {}. What lies behind it is not decided.",
+                metrics_show_harm(request).unwrap_or_default()
+            ),
+            "hypotheses": hypotheses,
+        }),
         _ => json!({
             "verdict": "no_issue",
-            "summary": format!("{} Every detector ran and found nothing that would explain trouble. Metrics and network flows were not looked at.", scope.in_words().replace("Looking", "Looked")),
+            "summary": format!("{} Every detector ran and found nothing that would explain trouble. {}", scope.in_words().replace("Looking", "Looked"), not_looked_at(request)),
             "hypotheses": hypotheses,
             "ruled_out": healthy(request),
         }),
+    }
+}
+
+/// The first series whose change means harm to users, as the metrics tool printed it.
+fn metrics_show_harm(request: &ModelRequest<'_>) -> Option<String> {
+    let changes = newest(request, METRICS)?.data.get("changes")?.as_array()?.clone();
+    let harm = changes.iter().find(|change| {
+        let is = |key: &str, value: &str| change.get(key).and_then(Value::as_str) == Some(value);
+        let worse = |signal: &str| is("signal", signal) && is("direction", "up");
+        worse("latency")
+            || worse("errors")
+            || worse("saturation")
+            || is("signal", "errors") && is("direction", "down")
+    })?;
+    let text = |key: &str| {
+        harm.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned))
+    };
+    Some(format!(
+        "{} went from {} to {} at {}",
+        text("series")?,
+        text("before")?,
+        text("after")?,
+        text("onset")?
+    ))
+}
+
+/// What a clean bill rests on, in a sentence.
+fn not_looked_at(request: &ModelRequest<'_>) -> &'static str {
+    match newest(request, METRICS) {
+        Some(_) => "Metrics show no harm either; network flows were not looked at.",
+        None => "Metrics and network flows were not looked at.",
     }
 }
 

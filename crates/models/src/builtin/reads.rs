@@ -2,8 +2,10 @@
 
 use super::scope::Scope;
 use serde_json::{Value, json};
-use stethoscope_core::finding::{Finding, Proof, ProofSource};
+use stethoscope_core::finding::{Finding, Proof, ProofSource, Severity};
 
+/// The tool that tells which series changed.
+pub(super) const METRICS: &str = "metrics_anomalies";
 /// Findings whose proofs are read first-hand.
 const FINDINGS: usize = 3;
 /// Reads made at once.
@@ -20,15 +22,17 @@ pub(super) fn for_findings(findings: &[Finding], scope: &Scope) -> Vec<(&'static
     for finding in findings.iter().take(FINDINGS) {
         finding.proofs.iter().filter_map(for_proof).for_each(&mut add);
     }
-    if let Some(best) = findings.first() {
-        if let Some(namespace) = &best.subject.namespace {
-            add(("k8s_changes", json!({"namespace": namespace})));
-        }
-    } else {
+    if let Some(namespace) = findings.first().and_then(|best| best.subject.namespace.as_ref()) {
+        add(("k8s_changes", json!({"namespace": namespace})));
+    }
+    let explained = findings.iter().any(|finding| finding.severity >= Severity::Medium);
+    if !explained {
         let mut arguments = json!({});
         if let Some(namespace) = &scope.namespace {
             arguments["namespace"] = json!(namespace);
         }
+        // Where no object tells anything, series may: latency, errors, saturation.
+        add((METRICS, arguments.clone()));
         add(("k8s_changes", arguments.clone()));
         arguments["type"] = json!("Warning");
         add(("k8s_events", arguments));

@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: &Tools, global: &Global, config: &Config) -> 
             };
             match output {
                 ToolFormat::Json => {
-                    print_json(&json!({"data": evidence.data, "coverage": evidence.coverage}))?
+                    print_json(&json!({"data": evidence.data, "coverage": evidence.coverage}))?;
                 }
                 ToolFormat::Text => {
                     let mut text = evidence.text.trim_end().to_owned();

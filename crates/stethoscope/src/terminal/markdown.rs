@@ -175,7 +175,7 @@ impl Renderer {
             Tag::Strong => self.styles.push(Paint::Strong),
             Tag::Strikethrough => self.styles.push(Paint::Dim),
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
-                self.link = Some(dest_url.to_string())
+                self.link = Some(dest_url.to_string());
             }
             Tag::Table(_) => {
                 self.gap();
