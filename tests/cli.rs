@@ -242,3 +242,12 @@ fn tools_are_called_by_hand_on_the_same_path() {
     ]);
     assert_ne!(secret.code, 0, "{}", secret.stdout);
 }
+
+#[test]
+fn what_the_cluster_forbids_has_its_own_exit_code() {
+    let incident = path("reports-nightly-missing");
+    let ran =
+        run(&["tools", "call", "k8s_list", "--args", "{\"kind\": \"events\"}", "--incident", &incident]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (7, ""));
+    assert!(ran.stderr.contains("forbidden") && ran.stderr.contains("needs list events"), "{}", ran.stderr);
+}

@@ -132,6 +132,70 @@ async fn the_first_request_stays_within_three_thousand_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_thousand_bytes_of_log_or_object_reach_the_model_as_a_few_and_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    // Letters only: lines that differ in digits alone would be folded into one.
+    let word = |mut n: u32| {
+        let letters = (0..6).map(|_| {
+            let letter = char::from(b'a' + (n % 26) as u8);
+            n /= 26;
+            letter
+        });
+        letters.collect::<String>()
+    };
+    let lines: Vec<String> = (1..6_000_u32)
+        .map(|n| {
+            format!(
+                "request {} went from {} to {} and ended as {}",
+                word(n * 7_919),
+                word(n * 104_729),
+                word(n * 13),
+                word(n * 31)
+            )
+        })
+        .collect();
+    let text = lines.join("\n");
+    assert!(text.len() > 350_000);
+    write(
+        "incident.yaml",
+        "apiVersion: stethoscope.dev/v1\nkind: Incident\nmetadata: {name: big}\nquestion: why?\nnamespace: shop\ncapturedAt: 2026-05-01T10:00:00Z\n",
+    );
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "namespace": "shop"},
+        "spec": {"containers": [{"name": "app", "image": "web:1"}]}, "status": {"phase": "Running"}});
+    write("cluster-resources/pods/shop.json", &pod.to_string());
+    let rules = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules", "namespace": "shop"}, "data": {"rules.txt": text}});
+    write("cluster-resources/configmaps/shop.json", &rules.to_string());
+    write("cluster-resources/pods/logs/shop/web-1/app.log", &text);
+    let server = FakeModel::start([
+        Turn::calls([
+            call("k8s_logs", json!({"pod": "web-1", "tail": 6_000})),
+            call("k8s_get", json!({"kind": "configmap", "name": "rules"})),
+        ]),
+        Turn::calls([call("read_output", json!({"id": "E1", "from": 100}))]),
+        inconclusive(),
+    ])
+    .await;
+    let mut command = stethoscope();
+    command
+        .args(["ask", "--quiet", "--model", "fake", "--base-url", &server.url(), "--incident"])
+        .arg(directory.path());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    server.assert_ok();
+    let told = tool_messages(&server.requests()[1]);
+    for message in &told {
+        assert!(message.len() < 9_000, "{} bytes were sent", message.len());
+    }
+    assert!(told[0].contains("older different lines"), "{}", &told[0][told[0].len() - 300..]);
+    assert!(told[1].contains(" characters]"), "{}", told[1]);
+    assert!(tool_messages(&server.requests()[2])[2].contains("100: "), "read_output reads on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn parallel_calls_bad_arguments_and_unknown_tools_are_answered_in_call_order() {
     let server = FakeModel::start([
         Turn::calls([
@@ -275,4 +339,27 @@ async fn the_key_and_planted_instructions_do_not_change_what_is_done() {
     server.assert_ok();
     assert!(!transcript.to_string().contains("sk-not-a-real-key"));
     assert!(!ran.stdout.contains("sk-not-a-real-key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_ends_the_investigation_and_prints_what_is_known() {
+    let server = FakeModel::start([Turn::calls([call("diagnose", json!({}))]), Turn::hang()]).await;
+    let mut command = stethoscope();
+    command
+        .args(["ask", "--output", "json", "--model", "fake", "--base-url", &server.url(), "--incident"])
+        .arg(incident(INCIDENT))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    server.wait_for_requests(2).await;
+    let pid = child.id().to_string();
+    #[expect(clippy::disallowed_methods, reason = "a test that sends a real signal")]
+    let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+    let ran: Ran =
+        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap().into()).await.unwrap();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    let answer = ran.json();
+    assert_eq!(answer["hypotheses"][0]["cause"], "service.selector-mismatch");
+    assert!(answer["summary"].as_str().unwrap().contains("interrupted"), "{}", answer["summary"]);
 }
