@@ -261,7 +261,7 @@ mod tests {
         assert!(names("checkout", "checkout-api"));
         assert!(names("checkout", "checkoutservice"));
         assert!(names("payments", "payment"));
-        assert!(names("cart-service", "cartservice"));
+        assert!(names("mail-service", "mailservice"));
         assert!(!names("cart", "chart"));
         assert!(!names("api", "apiserver"));
     }
