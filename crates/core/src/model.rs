@@ -1,6 +1,7 @@
 //! The model port: whatever decides the next step.
 
 use crate::evidence::{EvidenceId, Ledger};
+use crate::tool::ToolSpec;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,6 +74,16 @@ pub struct ToolDeclaration {
     pub description: String,
     /// JSON Schema of the arguments.
     pub parameters: Value,
+}
+
+impl From<&ToolSpec> for ToolDeclaration {
+    fn from(spec: &ToolSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            description: spec.description.clone(),
+            parameters: spec.input_schema.clone(),
+        }
+    }
 }
 
 /// One message of the conversation.

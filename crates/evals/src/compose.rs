@@ -9,11 +9,11 @@ use stethoscope_cluster::Cluster;
 use stethoscope_core::answer::Answer;
 use stethoscope_core::clock::{Clock, FixedClock};
 use stethoscope_core::event::{Event, EventKind, Outcome};
-use stethoscope_core::evidence::Intake;
-use stethoscope_core::model::{Model, ToolDeclaration};
+use stethoscope_core::evidence::{Intake, ReplaySeed};
+use stethoscope_core::model::Model;
 use stethoscope_core::question::{Question, Scope};
-use stethoscope_core::redact::{Redactor, Sealer};
-use stethoscope_core::text::{Fence, sanitize};
+use stethoscope_core::redact::Redactor;
+use stethoscope_core::text::sanitize;
 use stethoscope_core::tool::Registry;
 use stethoscope_incidents::Bundle;
 use stethoscope_incidents::replay::{self, Replay};
@@ -42,8 +42,8 @@ pub(crate) async fn ask(
     let incident = bundle.incident().clone();
     let text = incident.question.clone().ok_or("the incident has no question")?;
     let clock: Arc<dyn Clock> = Arc::new(FixedClock(incident.captured_at));
-    let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
-    let sealer = Sealer::new(key(seed));
+    let seed = ReplaySeed::of(&incident.name, incident.captured_at);
+    let sealer = seed.sealer();
     let default_namespace = incident.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let metrics = match replay::prometheus::router(&bundle) {
         Some(router) => Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording"))),
@@ -52,11 +52,8 @@ pub(crate) async fn ask(
     let cluster =
         Cluster::over_service(Replay::new(bundle).router(), default_namespace, sealer.clone(), clock.clone());
     let registry = registry(&cluster, &metrics)?;
-    let mut intake = Intake::new(
-        Redactor::new(sealer),
-        Fence::new(format!("data-{seed:016x}")),
-        stethoscope_core::evidence::Limits::default(),
-    );
+    let mut intake =
+        Intake::new(Redactor::new(sealer), seed.fence(), stethoscope_core::evidence::Limits::default());
     let scope = Scope { cluster: Some(incident.name.clone()), namespace: incident.namespace };
     let setup = Setup {
         id: incident.name,
@@ -64,7 +61,7 @@ pub(crate) async fn ask(
         model: model.name().to_owned(),
         context_window: model.context_window(),
         price: model.price(),
-        tools: declarations(&registry),
+        tools: registry.specs().map(Into::into).collect(),
         limits,
     };
     let broke = |error: &dyn std::fmt::Display| format!("the investigation broke: {error}");
@@ -94,17 +91,6 @@ fn registry(cluster: &Cluster, metrics: &Backend) -> Result<Registry, String> {
     Ok(registry)
 }
 
-fn declarations(registry: &Registry) -> Vec<ToolDeclaration> {
-    registry
-        .specs()
-        .map(|spec| ToolDeclaration {
-            name: spec.name.clone(),
-            description: spec.description.clone(),
-            parameters: spec.input_schema.clone(),
-        })
-        .collect()
-}
-
 /// Counts how calls ended.
 #[derive(Default)]
 struct Calls {
@@ -122,20 +108,4 @@ impl Observer for Calls {
             }
         }
     }
-}
-
-// The seeds are those of `ask`, so that both give the same bytes for the same incident; a test of the binary compares them.
-
-/// FNV-1a, 64 bits.
-fn fnv(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn key(seed: u64) -> [u8; 32] {
-    let mut key = [0; 32];
-    for (place, chunk) in (0u64..).zip(key.chunks_mut(8)) {
-        chunk.copy_from_slice(&seed.rotate_left(13).wrapping_add(place).to_le_bytes());
-    }
-    key
 }

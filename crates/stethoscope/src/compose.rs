@@ -11,7 +11,7 @@ use std::time::Duration;
 use stethoscope_agent::{PROMPT_NAMES, Prompts};
 use stethoscope_cluster::{Cluster, ClusterError, ConnectOptions};
 use stethoscope_core::clock::{Clock, FixedClock};
-use stethoscope_core::evidence::{Intake, Limits};
+use stethoscope_core::evidence::{Intake, Limits, ReplaySeed};
 use stethoscope_core::model::{Model, Price};
 use stethoscope_core::redact::{Redactor, Sealer};
 use stethoscope_core::text::Fence;
@@ -39,7 +39,7 @@ pub(crate) struct Source {
     pub(crate) id: String,
     metrics: Backend,
     sealer: Sealer,
-    marker: String,
+    fence: Fence,
 }
 
 /// The system's clock.
@@ -82,10 +82,8 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
     }
     let incident = bundle.incident().clone();
     let clock: Arc<dyn Clock> = Arc::new(FixedClock(incident.captured_at));
-    // A replay is byte-identical, so nothing in it is drawn by chance. The marker is no secret here: the fence breaks
-    // up any text that holds it.
-    let seed = fnv(&format!("{} {}", incident.name, incident.captured_at));
-    let sealer = Sealer::new(key(seed));
+    let seed = ReplaySeed::of(&incident.name, incident.captured_at);
+    let sealer = seed.sealer();
     let namespace = namespace(global, config, incident.namespace.as_deref());
     let default_namespace = namespace.clone().unwrap_or_else(|| "default".to_owned());
     let metrics = match replay::prometheus::router(&bundle) {
@@ -103,7 +101,7 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
         id: incident.name,
         metrics,
         sealer,
-        marker: format!("data-{seed:016x}"),
+        fence: seed.fence(),
     })
 }
 
@@ -124,7 +122,7 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
         .await
         .map_err(|error| cluster_failure(&error))?;
     let id = uuid::Uuid::now_v7().to_string();
-    let marker = format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0);
+    let fence = Fence::new(format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0));
     // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
@@ -137,7 +135,7 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
         id,
         metrics: live_metrics(config)?,
         sealer,
-        marker,
+        fence,
     })
 }
 
@@ -196,7 +194,7 @@ impl Source {
 
     /// The choke point for outputs.
     pub(crate) fn intake(&self) -> Intake {
-        Intake::new(Redactor::new(self.sealer.clone()), Fence::new(self.marker.clone()), Limits::default())
+        Intake::new(Redactor::new(self.sealer.clone()), self.fence.clone(), Limits::default())
     }
 }
 
@@ -286,20 +284,6 @@ pub(crate) fn named_model(
 
 fn key_name(config: &Config) -> &str {
     config.model.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY")
-}
-
-/// FNV-1a, 64 bits: a number from a text, the same on every machine.
-fn fnv(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn key(seed: u64) -> [u8; 32] {
-    let mut key = [0; 32];
-    for (place, chunk) in (0u64..).zip(key.chunks_mut(8)) {
-        chunk.copy_from_slice(&seed.rotate_left(13).wrapping_add(place).to_le_bytes());
-    }
-    key
 }
 
 fn random_key() -> [u8; 32] {

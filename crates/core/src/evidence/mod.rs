@@ -3,6 +3,7 @@
 mod intake;
 mod quote;
 mod read;
+mod seed;
 
 use crate::{object::ObjectRef, tool::Coverage};
 pub use intake::{Intake, IntakeError, Limits};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 pub use quote::find_quote;
 pub use read::{READ_OUTPUT, ReadOutput, read_output, read_output_declaration};
 use schemars::JsonSchema;
+pub use seed::ReplaySeed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;

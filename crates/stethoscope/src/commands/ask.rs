@@ -12,7 +12,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use stethoscope_agent::{Ended, Investigation, Limits, Means, Setup, drive};
 use stethoscope_core::answer::{Answer, Verdict};
-use stethoscope_core::model::{ModelError, ToolDeclaration};
+use stethoscope_core::model::ModelError;
 use stethoscope_core::question::{Question, Scope};
 use stethoscope_core::text::sanitize;
 
@@ -37,14 +37,7 @@ pub(crate) async fn run(arguments: &Ask, global: &Global, config: &Config) -> Re
         model: model.name().to_owned(),
         context_window: model.context_window(),
         price: model.price(),
-        tools: registry
-            .specs()
-            .map(|spec| ToolDeclaration {
-                name: spec.name.clone(),
-                description: spec.description.clone(),
-                parameters: spec.input_schema.clone(),
-            })
-            .collect(),
+        tools: registry.specs().map(Into::into).collect(),
         limits: limits(arguments, config),
     };
     let show = match (arguments.output, global.quiet) {
