@@ -143,4 +143,3 @@ proptest! {
         prop_assert_eq!(&plain, &places(values.iter().map(|value| -value).collect()));
     }
 }
-
