@@ -237,6 +237,19 @@ impl Catalog {
         self.resources.iter().any(|resource| resource.group == group && resource.plural == plural)
     }
 
+    /// What a group serves, in the server's order of preference.
+    pub(crate) fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Resource> {
+        self.resources.iter().filter(move |resource| resource.group == group)
+    }
+
+    /// Gaps that may hide resources of a group.
+    pub(crate) fn gaps_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        self.gaps.iter().map(String::as_str).filter(move |gap| {
+            gap.starts_with("API groups:")
+                || gap.strip_prefix(group).is_some_and(|rest| !group.is_empty() && rest.starts_with('/'))
+        })
+    }
+
     /// The resource of an `apiVersion` and `kind`, as owner references name it.
     pub(crate) fn by_kind(&self, api_version: &str, kind: &str) -> Option<&Resource> {
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);

@@ -26,6 +26,7 @@ mod object;
 mod probe;
 mod query;
 mod rbac;
+mod reader;
 mod seal;
 mod show;
 mod snapshot;

@@ -22,6 +22,7 @@ pub mod finding;
 pub mod model;
 pub mod object;
 pub mod question;
+pub mod reader;
 pub mod redact;
 pub mod text;
 pub mod tool;
