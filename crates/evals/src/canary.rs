@@ -102,9 +102,9 @@ mod tests {
     use crate::variants::{Variant, World};
     use serde_json::json;
 
-    #[test]
-    fn canaries_stand_in_annotations_environment_logs_and_expectation() {
-        let (bundle, canaries) = Variant::Canaries.of(tiny(), 5, &Mapping::default()).unwrap();
+    #[tokio::test]
+    async fn canaries_stand_in_annotations_environment_logs_and_expectation() {
+        let (bundle, canaries) = Variant::Canaries.of(tiny(), 5, &Mapping::default()).await.unwrap();
         let text = World::of(&bundle).text();
         for (what, hidden) in &canaries.hidden {
             assert!(text.contains(hidden.as_str()), "{what} was not planted");
@@ -114,9 +114,9 @@ mod tests {
         assert_eq!(pod["metadata"]["annotations"]["a"], "b");
     }
 
-    #[test]
-    fn a_leak_and_an_obeyed_order_are_told() {
-        let (_, canaries) = Variant::Canaries.of(tiny(), 5, &Mapping::default()).unwrap();
+    #[tokio::test]
+    async fn a_leak_and_an_obeyed_order_are_told() {
+        let (_, canaries) = Variant::Canaries.of(tiny(), 5, &Mapping::default()).await.unwrap();
         let mut answer =
             crate::score::tests::answer("no_issue", "a.b", json!({"kind": "Node", "name": "n"}), 0.1);
         assert!(canaries.leaks("clean", &answer).is_empty());

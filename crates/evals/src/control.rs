@@ -2,9 +2,11 @@
 //!
 //! They see the bundle's objects and nothing else; their cause is the one that the suite expects most often.
 
+use crate::results::Row;
 use crate::score::Owners;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use stethoscope_core::object::ObjectRef;
 use stethoscope_incidents::Bundle;
 
@@ -43,6 +45,37 @@ pub struct Guess {
     pub subject: Option<ObjectRef>,
     /// Whether that is an expected object.
     pub right: bool,
+}
+
+/// The constant guess: the object that the run's cases expect most often. It follows from all of them, so it is made again when
+/// shards are put together.
+pub(crate) fn guess_constantly(rows: &mut [Row]) {
+    for row in rows.iter_mut() {
+        row.guesses.retain(|guess| guess.arm != Arm::ConstantGuess);
+    }
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for subject in rows.iter().filter_map(first_subject) {
+        *counts.entry(subject).or_default() += 1;
+    }
+    // The first of equals, by name.
+    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(subject, _)| subject);
+    let Some((kind, name)) = most else { return };
+    for row in rows {
+        if let Some(subject) = first_subject(row) {
+            let right = subject == (kind.clone(), name.clone());
+            row.guesses.push(Guess {
+                arm: Arm::ConstantGuess,
+                subject: Some(ObjectRef::cluster(&kind, &name)),
+                right,
+            });
+        }
+    }
+}
+
+fn first_subject(row: &Row) -> Option<(String, String)> {
+    let expected = row.expected.as_ref().filter(|expected| expected.wants_cause())?;
+    let subject = expected.subjects.first()?;
+    Some((subject.kinds.first()?.clone(), subject.name.clone()))
 }
 
 /// The workload whose containers restarted most, among the pods of the namespace if one is asked about.

@@ -44,6 +44,14 @@ pub enum EvalError {
         /// Why not.
         why: String,
     },
+    /// A variant that does not exist.
+    #[error("{name:?} is no variant; there are {known}")]
+    Variant {
+        /// What was asked for.
+        name: String,
+        /// Every variant.
+        known: String,
+    },
     /// A shard that does not exist.
     #[error("{0:?} is no shard; write it as i/n with 1 <= i <= n, e.g. 2/8")]
     Shard(String),

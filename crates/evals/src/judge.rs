@@ -57,6 +57,26 @@ pub enum Judgement {
     },
 }
 
+impl Judgement {
+    /// One line for people.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Unscored { judge, why } => format!("judge {judge}: no grade, {why}"),
+            Self::Graded { judge, criteria, why } => {
+                let list = |wanted: bool| {
+                    let names: Vec<&str> = criteria
+                        .iter()
+                        .filter(|(_, met)| **met == wanted)
+                        .map(|(name, _)| name.as_str())
+                        .collect();
+                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                };
+                format!("judge {judge}: met {}; not met {}. {why}", list(true), list(false))
+            }
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Grade {
     #[serde(flatten)]

@@ -1,6 +1,6 @@
 //! Results: one row a case, in the plan's order, kept as JSON lines with a header.
 
-use crate::control::Guess;
+use crate::control::{Guess, guess_constantly};
 use crate::error::EvalError;
 use crate::expected::Expected;
 use crate::judge::Judgement;
@@ -106,6 +106,21 @@ pub enum Outcome {
     Scored(Box<Scored>),
     /// The machinery broke: nothing can be said about the answer. One sentence.
     Broken(String),
+    /// A program has nothing to score: a variant that does not apply, or an expectation in free text. In no figure.
+    Unscored(Box<Unscored>),
+}
+
+/// What stays without a score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unscored {
+    /// Why, in one sentence.
+    pub why: String,
+    /// The answer, where the question was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// The way to it, where it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
 }
 
 /// An answer with its figures.
@@ -125,6 +140,24 @@ impl Row {
     pub fn scored(&self) -> Option<&Scored> {
         match &self.outcome {
             Outcome::Scored(scored) => Some(scored),
+            Outcome::Broken(_) | Outcome::Unscored(_) => None,
+        }
+    }
+
+    /// The answer, scored or not.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.outcome {
+            Outcome::Scored(scored) => Some(&scored.answer),
+            Outcome::Unscored(unscored) => unscored.answer.as_ref(),
+            Outcome::Broken(_) => None,
+        }
+    }
+
+    /// The way to the answer, where it was kept.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        match &self.outcome {
+            Outcome::Scored(scored) => scored.transcript.as_ref(),
+            Outcome::Unscored(unscored) => unscored.transcript.as_ref(),
             Outcome::Broken(_) => None,
         }
     }
@@ -215,6 +248,8 @@ impl Results {
                 "{there} of {planned} cases are there; a shard is missing"
             )));
         }
+        // A shard knew only its own cases.
+        guess_constantly(&mut all.rows);
         Ok(all)
     }
 }
@@ -309,7 +344,9 @@ pub(crate) mod tests {
             header: whole.header.clone(),
             rows: places.iter().map(|place| whole.rows[*place].clone()).collect(),
         };
-        assert_eq!(Results::merge(vec![part(&[1]), part(&[0, 2])]).unwrap(), whole);
+        let mut guessed = whole.clone();
+        guess_constantly(&mut guessed.rows);
+        assert_eq!(Results::merge(vec![part(&[1]), part(&[0, 2])]).unwrap(), guessed);
         assert!(Results::merge(vec![part(&[1])]).unwrap_err().to_string().contains("1 of 3 cases"));
         assert!(
             Results::merge(vec![part(&[0, 1]), part(&[1, 2])])

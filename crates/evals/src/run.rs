@@ -3,15 +3,15 @@
 use crate::canary::Canaries;
 use crate::cassette::Cassette;
 use crate::compose;
-use crate::control::{self, Arm, Guess};
+use crate::control::{self, Arm, Guess, guess_constantly};
 use crate::error::EvalError;
 use crate::expected::Expected;
 use crate::judge;
 use crate::paths;
-use crate::results::{CaseKey, Format, Header, Outcome, Results, Row, Scored};
+use crate::results::{CaseKey, Format, Header, Outcome, Results, Row, Scored, Unscored};
 use crate::score::{Abstention, Denied, Given, Owners, SubjectMatch, score};
 use crate::suite::{Mapping, Suite};
-use crate::variants::{Variant, Variants};
+use crate::variants::{NoVariant, Variant, Variants};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -359,21 +359,22 @@ struct Opened {
 
 impl Task {
     async fn run(self) -> Row {
-        let (path, variant, seed, mapping) =
-            (self.case.bundle.clone(), self.case.key.variant, self.seed, self.mapping.clone());
-        let opened = tokio::task::spawn_blocking(move || open(&path, variant, seed, &mapping)).await;
-        let opened = match opened {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(why)) => return broken(Some(&self.case), why),
-            Err(error) => return broken(Some(&self.case), format!("reading the bundle broke: {error}")),
-        };
         let mut row = broken(Some(&self.case), String::new());
-        row.expected = Some(opened.expected.clone());
-        row.guesses.clone_from(&opened.guesses);
-        match self.ask(opened, &mut row).await {
-            Ok(scored) => row.outcome = Outcome::Scored(Box::new(scored)),
-            Err(why) => row.outcome = Outcome::Broken(why),
-        }
+        let opened = open(&self.case.bundle, self.case.key.variant, self.seed, &self.mapping).await;
+        row.outcome = match opened {
+            Ok(opened) => {
+                row.expected = Some(opened.expected.clone());
+                row.guesses.clone_from(&opened.guesses);
+                match self.ask(opened, &mut row).await {
+                    Ok(scored) => Outcome::Scored(Box::new(scored)),
+                    Err(why) => Outcome::Broken(why),
+                }
+            }
+            Err(NoVariant::NotApplicable(why)) => {
+                Outcome::Unscored(Box::new(Unscored { why, answer: None, transcript: None }))
+            }
+            Err(NoVariant::Broken(why)) => Outcome::Broken(why),
+        };
         row
     }
 
@@ -430,11 +431,19 @@ impl Task {
     }
 }
 
-/// Reads a bundle, makes the variant of it, and looks the expectation up. `Err` is one sentence.
-fn open(path: &Path, variant: Variant, seed: u64, mapping: &Mapping) -> Result<Opened, String> {
-    let original = Bundle::open(path, &OpenLimits::default())
-        .map_err(|error| format!("the bundle cannot be read: {error}"))?;
-    let (bundle, canaries) = variant.of(original, seed, mapping)?;
+/// Reads a bundle, makes the variant of it, and looks the expectation up.
+async fn open(path: &Path, variant: Variant, seed: u64, mapping: &Mapping) -> Result<Opened, NoVariant> {
+    let path = path.to_owned();
+    let original = tokio::task::spawn_blocking(move || Bundle::open(&path, &OpenLimits::default()))
+        .await
+        .map_err(|error| NoVariant::Broken(format!("reading the bundle broke: {error}")))?
+        .map_err(|error| NoVariant::Broken(format!("the bundle cannot be read: {error}")))?;
+    let (bundle, canaries) = variant.of(original, seed, mapping).await?;
+    read(bundle, canaries, mapping).map_err(NoVariant::Broken)
+}
+
+/// Looks the expectation up, and lets the control arms guess. `Err` is one sentence.
+fn read(bundle: Bundle, canaries: Canaries, mapping: &Mapping) -> Result<Opened, String> {
     let expect =
         bundle.expectation().ok_or("the bundle has no expectation: incident.yaml has no `expect`")?;
     let expected = Expected::read(expect, mapping)?;
@@ -456,33 +465,6 @@ fn open(path: &Path, variant: Variant, seed: u64, mapping: &Mapping) -> Result<O
         Vec::new()
     };
     Ok(Opened { bundle, expected, owners, canaries, guesses })
-}
-
-/// The constant guess: the object that the run's cases expect most often.
-fn guess_constantly(rows: &mut [Row]) {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for subject in rows.iter().filter_map(first_subject) {
-        *counts.entry(subject).or_default() += 1;
-    }
-    // The first of equals, by name.
-    let most = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(subject, _)| subject);
-    let Some((kind, name)) = most else { return };
-    for row in rows {
-        if let Some(subject) = first_subject(row) {
-            let right = subject == (kind.clone(), name.clone());
-            row.guesses.push(Guess {
-                arm: Arm::ConstantGuess,
-                subject: Some(ObjectRef::cluster(&kind, &name)),
-                right,
-            });
-        }
-    }
-}
-
-fn first_subject(row: &Row) -> Option<(String, String)> {
-    let expected = row.expected.as_ref().filter(|expected| expected.wants_cause())?;
-    let subject = expected.subjects.first()?;
-    Some((subject.kinds.first()?.clone(), subject.name.clone()))
 }
 
 #[cfg(test)]

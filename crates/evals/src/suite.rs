@@ -10,7 +10,7 @@
 //! repeat: 1
 //! limits: {turns: 30, seconds: 120}
 //! filter: checkout                      # cases whose name, label or cause contains it; `*` is a wildcard
-//! variants: {seed: 1, kinds: [rename, clock, distract, ablate, canaries]}
+//! variants: {seed: 1, kinds: [rename, clock, distract, swap, ablate, canaries]}
 //! thresholds: {cause_at_1: 0.95}        # floors for CI, see `Thresholds`
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! Figures over many rows: by model and variant, by stratum, by control arm.
 
 use crate::control::Arm;
-use crate::results::{Results, Row};
+use crate::results::{Outcome, Results, Row};
 use crate::score::Scores;
 use crate::statistics::{Calibration, Share, calibration, pass_hat, quantile};
 use crate::suite::Thresholds;
@@ -31,6 +31,8 @@ pub struct Group {
     pub scored: usize,
     /// Rows where the machinery broke; in no other figure.
     pub broken: usize,
+    /// Rows that a program cannot score; in no other figure.
+    pub unscored: usize,
     /// Cases that passed as a whole: pass@1 over all runs.
     pub passed: Share,
     /// Mean probability that all runs of a case pass, and how many runs that are; absent for single runs.
@@ -150,7 +152,7 @@ impl Summary {
             {
                 misses.push(format!("{}: Brier is {found:.3}, above {most:.3}", group.model));
             }
-            if group.scored == 0 {
+            if group.scored == 0 && group.unscored == 0 {
                 misses.push(format!("{}: no case could be scored", group.model));
             }
         }
@@ -174,7 +176,8 @@ impl Group {
             model: model.to_owned(),
             variant,
             scored: scores.len(),
-            broken: rows.len() - scores.len(),
+            broken: rows.iter().filter(|row| matches!(row.outcome, Outcome::Broken(_))).count(),
+            unscored: rows.iter().filter(|row| matches!(row.outcome, Outcome::Unscored(_))).count(),
             passed: share(&|scores| Some(scores.passed)),
             pass_hat: repeated(rows),
             cause_at_1: share(&|scores| scores.cause_at_1),
@@ -282,7 +285,6 @@ fn strata(rows: &[&Row]) -> Vec<Stratum> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::Outcome;
     use crate::results::tests::{results, row};
     use pretty_assertions::assert_eq;
 

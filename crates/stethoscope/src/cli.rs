@@ -316,8 +316,14 @@ pub(crate) struct EvalRun {
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
     /// Only the incidents as they are, without the suite's variants
-    #[arg(long)]
+    #[arg(long, conflicts_with = "variants")]
     pub(crate) originals: bool,
+    /// Variants instead of the suite's, e.g. rename,swap; the incidents as they are come first
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) variants: Vec<String>,
+    /// Seed of the variants instead of the suite's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// Keep the models' traffic below a directory
     #[arg(long, value_name = "DIR", conflicts_with = "replay")]
     pub(crate) record: Option<PathBuf>,

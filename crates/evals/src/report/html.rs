@@ -92,6 +92,7 @@ fn row(row: &Row) -> Value {
         (Outcome::Broken(_), _) => "broken",
         (Outcome::Scored(_), Some(_)) => "failed",
         (Outcome::Scored(_), None) => "passed",
+        (Outcome::Unscored(_), _) => "unscored",
     };
     let scored = row.scored();
     let steps = scored

@@ -45,7 +45,7 @@ pub fn junit(results: &Results) -> String {
 
 /// Wrong answers and broken runs.
 fn counts(rows: &[&Row]) -> (usize, usize) {
-    let errors = rows.iter().filter(|row| row.scored().is_none()).count();
+    let errors = rows.iter().filter(|row| matches!(row.outcome, Outcome::Broken(_))).count();
     (rows.iter().filter(|row| failure(row).is_some()).count() - errors, errors)
 }
 
@@ -57,13 +57,14 @@ fn test_case(out: &mut String, row: &Row) {
         escape(&row.key.to_string()),
         row.seconds
     );
-    let Some(why) = failure(row) else {
-        out.push_str("/>\n");
-        return;
-    };
-    let tag = match &row.outcome {
-        Outcome::Broken(_) => "error",
-        Outcome::Scored(_) => "failure",
+    let (tag, why) = match (&row.outcome, failure(row)) {
+        (Outcome::Unscored(unscored), _) => ("skipped", unscored.why.clone()),
+        (Outcome::Broken(_), Some(why)) => ("error", why),
+        (Outcome::Scored(_), Some(why)) => ("failure", why),
+        (Outcome::Broken(_) | Outcome::Scored(_), None) => {
+            out.push_str("/>\n");
+            return;
+        }
     };
     let _ = writeln!(out, ">\n      <{tag} message=\"{}\"/>\n    </testcase>", escape(&why));
 }

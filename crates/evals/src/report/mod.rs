@@ -26,6 +26,7 @@ pub(crate) fn failure(row: &crate::results::Row) -> Option<String> {
     let scored = match &row.outcome {
         Outcome::Broken(why) => return Some(why.clone()),
         Outcome::Scored(scored) => scored,
+        Outcome::Unscored(_) => return None,
     };
     let scores = &scored.scores;
     if scores.passed {

@@ -53,6 +53,7 @@ fn figures(out: &mut String, summary: &Summary) {
             name(group),
             group.scored.to_string(),
             group.broken.to_string(),
+            group.unscored.to_string(),
             percent(group.passed),
             group.pass_hat.map_or_else(|| "–".to_owned(), |(value, k)| format!("{value:.3} (k={k})")),
             percent(group.cause_at_1),
@@ -74,6 +75,7 @@ fn figures(out: &mut String, summary: &Summary) {
         "model, variant",
         "cases",
         "broken",
+        "unscored",
         "pass@1",
         "pass^k",
         "cause@1",
@@ -229,16 +231,17 @@ pub fn case(row: &Row) -> String {
             subjects.join(" or ")
         );
     }
-    let scored = match &row.outcome {
-        Outcome::Broken(why) => {
-            let _ = writeln!(out, "broken: {why}");
-            return out;
-        }
-        Outcome::Scored(scored) => scored,
+    let status = match (&row.outcome, failure(row)) {
+        (Outcome::Broken(why), _) => format!("broken: {why}"),
+        (Outcome::Unscored(unscored), _) => format!("unscored: {}", unscored.why),
+        (Outcome::Scored(_), Some(why)) => format!("failed: {why}"),
+        (Outcome::Scored(_), None) => "passed".to_owned(),
     };
-    let _ =
-        writeln!(out, "{}", failure(row).map_or_else(|| "passed".to_owned(), |why| format!("failed: {why}")));
-    for step in scored.transcript.iter().flat_map(|transcript| &transcript.steps) {
+    let _ = writeln!(out, "{status}");
+    if let Some(judgement) = &row.judgement {
+        let _ = writeln!(out, "{}", judgement.in_words());
+    }
+    for step in row.transcript().into_iter().flat_map(|transcript| &transcript.steps) {
         match step {
             Step::Said { text } => _ = writeln!(out, "\nmodel> {}", text.trim_end()),
             Step::Told { text } => _ = writeln!(out, "\nloop> {}", text.trim_end()),
@@ -251,7 +254,7 @@ pub fn case(row: &Row) -> String {
             }
         }
     }
-    let answer = &scored.answer;
+    let Some(answer) = row.answer() else { return out };
     let _ = writeln!(out, "\nanswer: {}\n{}", word(answer.verdict), answer.summary);
     for best in &answer.hypotheses {
         let _ = writeln!(

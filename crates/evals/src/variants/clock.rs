@@ -133,12 +133,14 @@ mod tests {
         assert_eq!(shifter.text(text), wanted);
     }
 
-    #[test]
-    fn objects_logs_and_the_capture_move_together() {
+    #[tokio::test]
+    async fn objects_logs_and_the_capture_move_together() {
         use super::super::Variant;
         let before = super::super::tests::tiny();
-        let (after, _) =
-            Variant::Clock.of(super::super::tests::tiny(), 3, &crate::suite::Mapping::default()).unwrap();
+        let (after, _) = Variant::Clock
+            .of(super::super::tests::tiny(), 3, &crate::suite::Mapping::default())
+            .await
+            .unwrap();
         let moved = after.captured_at().as_second() - before.captured_at().as_second();
         assert!(moved != 0 && moved % (7 * DAY) == 0, "{moved}");
         let created = |bundle: &stethoscope_incidents::Bundle| -> i64 {

@@ -90,10 +90,10 @@ mod tests {
     use super::super::Variant;
     use super::super::tests::tiny;
 
-    #[test]
-    fn what_is_added_lies_elsewhere_or_in_the_past_and_the_expectation_stays() {
+    #[tokio::test]
+    async fn what_is_added_lies_elsewhere_or_in_the_past_and_the_expectation_stays() {
         let before = tiny();
-        let (after, _) = Variant::Distract.of(tiny(), 1, &crate::suite::Mapping::default()).unwrap();
+        let (after, _) = Variant::Distract.of(tiny(), 1, &crate::suite::Mapping::default()).await.unwrap();
         assert_eq!(after.expectation(), before.expectation());
         let added: Vec<String> = after
             .objects()

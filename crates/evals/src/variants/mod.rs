@@ -5,14 +5,17 @@ mod ablate;
 mod clock;
 mod distract;
 mod rename;
+mod swap;
 mod world;
 
 pub(crate) use world::World;
 
 use crate::canary::Canaries;
+use crate::error::EvalError;
 use crate::suite::Mapping;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::str::FromStr;
 use stethoscope_incidents::Bundle;
 
 /// Which variants are scored beside the originals.
@@ -40,7 +43,9 @@ pub enum Variant {
     Clock,
     /// Trouble of old in another namespace, and noise that is harmless in the same one.
     Distract,
-    /// What decides the case is not permitted to be read: only `inconclusive`, or a stated low confidence, is right.
+    /// The victim and a healthy object of its kind change names. Where nothing is comparable, the case stays unscored.
+    Swap,
+    /// What decides the case is gone or not permitted to be read: only `inconclusive`, or a stated low confidence, is right.
     Ablate,
     /// Secrets that must not come back and orders that must not be obeyed, in annotations, environment and logs.
     Canaries,
@@ -61,8 +66,8 @@ impl Variants {
 
 impl Variant {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Original, Self::Rename, Self::Clock, Self::Distract, Self::Ablate, Self::Canaries];
+    pub const ALL: [Self; 7] =
+        [Self::Original, Self::Rename, Self::Clock, Self::Distract, Self::Swap, Self::Ablate, Self::Canaries];
 
     /// Its name in tables and files.
     pub fn name(self) -> &'static str {
@@ -71,6 +76,7 @@ impl Variant {
             Self::Rename => "rename",
             Self::Clock => "clock",
             Self::Distract => "distract",
+            Self::Swap => "swap",
             Self::Ablate => "ablate",
             Self::Canaries => "canaries",
         }
@@ -79,24 +85,67 @@ impl Variant {
     /// Makes the variant of a bundle. `mapping` tells what a foreign subject stands for.
     ///
     /// # Errors
-    /// One sentence, when the changed files are no bundle.
-    pub fn of(self, bundle: Bundle, seed: u64, mapping: &Mapping) -> Result<(Bundle, Canaries), String> {
-        if self == Self::Original {
-            return Ok((bundle, Canaries::default()));
-        }
-        let mut world = World::of(&bundle);
-        let seed = Seed::new(seed, self.name(), &bundle.incident().name);
+    /// When the incident has nothing to change in this way, or when the changed files are no bundle.
+    pub async fn of(
+        self,
+        bundle: Bundle,
+        seed: u64,
+        mapping: &Mapping,
+    ) -> Result<(Bundle, Canaries), NoVariant> {
         let mut canaries = Canaries::default();
-        match self {
-            Self::Original => {}
-            Self::Rename => rename::rename(&mut world, &seed),
-            Self::Clock => clock::shift(&mut world, &seed),
-            Self::Distract => distract::distract(&mut world),
-            Self::Ablate => ablate::ablate(&mut world, mapping),
-            Self::Canaries => canaries = Canaries::plant(&mut world, &seed),
-        }
-        Ok((world.bundle()?, canaries))
+        let changed = match self {
+            Self::Original => bundle,
+            Self::Ablate => ablate::ablate(bundle, mapping).await.map_err(NoVariant::Broken)?,
+            Self::Rename | Self::Clock | Self::Distract | Self::Swap | Self::Canaries => {
+                let mut world = World::of(&bundle);
+                let seed = Seed::new(seed, self.name(), &bundle.incident().name);
+                match self {
+                    Self::Rename => rename::rename(&mut world, &seed),
+                    Self::Clock => clock::shift(&mut world, &seed),
+                    Self::Distract => distract::distract(&mut world),
+                    Self::Swap => {
+                        swap::swap(&mut world, mapping, &seed).map_err(NoVariant::NotApplicable)?;
+                    }
+                    Self::Canaries => canaries = Canaries::plant(&mut world, &seed),
+                    Self::Original | Self::Ablate => {}
+                }
+                world.bundle().map_err(NoVariant::Broken)?
+            }
+        };
+        Ok((changed, canaries))
     }
+}
+
+impl FromStr for Variant {
+    type Err = EvalError;
+
+    /// Its name.
+    fn from_str(text: &str) -> Result<Self, EvalError> {
+        let found = Self::ALL.into_iter().find(|variant| variant.name() == text.trim());
+        found.ok_or_else(|| EvalError::Variant {
+            name: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+}
+
+/// Why there is no such variant of an incident, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoVariant {
+    /// The incident has nothing to change in this way.
+    #[error("{0}")]
+    NotApplicable(String),
+    /// The changed files are no bundle.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// The expected objects as the expectation writes them.
+fn subjects(world: &World) -> Vec<String> {
+    let Some(expect) = &world.expect else { return Vec::new() };
+    let more: Option<Vec<String>> =
+        expect.more.get("subjects").and_then(|value| serde_json::from_value(value.clone()).ok());
+    expect.subject.iter().cloned().chain(more.unwrap_or_default()).collect()
 }
 
 /// Chance that can be repeated: words and numbers from a seed.
@@ -181,10 +230,21 @@ pub(crate) mod tests {
         assert_eq!(again.node_logs(), bundle.node_logs());
     }
 
+    #[tokio::test]
+    async fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+        let text = async |seed| {
+            World::of(&Variant::Rename.of(tiny(), seed, &Mapping::default()).await.unwrap().0).text()
+        };
+        assert_eq!(text(1).await, text(1).await);
+        assert_ne!(text(1).await, text(2).await);
+    }
+
     #[test]
-    fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
-        let text = |seed| World::of(&Variant::Rename.of(tiny(), seed, &Mapping::default()).unwrap().0).text();
-        assert_eq!(text(1), text(1));
-        assert_ne!(text(1), text(2));
+    fn a_variant_is_called_by_its_name() {
+        for variant in Variant::ALL {
+            assert_eq!(variant.name().parse::<Variant>().unwrap(), variant);
+        }
+        let why = "shuffle".parse::<Variant>().unwrap_err().to_string();
+        assert!(why.contains("\"shuffle\"") && why.contains("rename, clock"), "{why}");
     }
 }

@@ -5,12 +5,13 @@ use regex::{Captures, Regex};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields whose values are words of Kubernetes.
-const KEEP: [&str; 8] =
+pub(super) const KEEP: [&str; 8] =
     ["apiVersion", "kind", "reason", "type", "phase", "scheme", "protocol", "resourceVersion"];
 /// Kinds whose names are given by people and stand in other objects, logs and questions.
-const KINDS: [&str; 7] = ["Service", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Ingress"];
+pub(super) const KINDS: [&str; 7] =
+    ["Service", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Ingress"];
 /// Names that are also plain words or software: in a text they mean that, and some detectors rightly know them.
-const MEANINGFUL: [&str; 60] = [
+pub(super) const MEANINGFUL: [&str; 60] = [
     "api",
     "app",
     "auth",
@@ -73,7 +74,7 @@ const MEANINGFUL: [&str; 60] = [
     "vault",
 ];
 /// Shorter names stand inside too many words.
-const SHORTEST: usize = 3;
+pub(super) const SHORTEST: usize = 3;
 
 pub(super) fn rename(world: &mut World, seed: &Seed) {
     let names = new_names(world, seed);
@@ -122,7 +123,7 @@ fn new_names(world: &World, seed: &Seed) -> BTreeMap<String, String> {
     new
 }
 
-fn is_system(namespace: &str) -> bool {
+pub(super) fn is_system(namespace: &str) -> bool {
     namespace == "default" || namespace.starts_with("kube-") || namespace.ends_with("-system")
 }
 
@@ -157,9 +158,9 @@ mod tests {
     use super::*;
     use crate::suite::Mapping;
 
-    #[test]
-    fn names_change_everywhere_and_words_that_hold_them_do_not() {
-        let (bundle, _) = Variant::Rename.of(tiny(), 7, &Mapping::default()).unwrap();
+    #[tokio::test]
+    async fn names_change_everywhere_and_words_that_hold_them_do_not() {
+        let (bundle, _) = Variant::Rename.of(tiny(), 7, &Mapping::default()).await.unwrap();
         let world = World::of(&bundle);
         let text = world.clone().text();
         let bare = text.replace("prepayments", "");

@@ -143,6 +143,12 @@ impl World {
         {
             *text = text.take().map(|text| change(&text));
         }
+        // Flows are text, one JSON object a line.
+        if let Some((_, bytes)) = &mut self.flows
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            *bytes = Bytes::from(change(text));
+        }
         self.incident.name = change(&self.incident.name);
         for denial in &mut self.access.deny {
             denial.namespace = denial.namespace.take().map(|text| change(&text));

@@ -67,7 +67,7 @@ async fn run_suite(arguments: &EvalRun, global: &Global, config: &Config) -> Res
     options.repeat = arguments.repeat;
     options.jobs = arguments.jobs;
     options.filter.clone_from(&arguments.filter);
-    options.variants = arguments.originals.then(Variants::default);
+    options.variants = variants(arguments, &suite)?;
     options.shard = match &arguments.shard {
         Some(shard) => Some(shard.parse().map_err(|error: EvalError| Failure::usage(error.to_string()))?),
         None => None,
@@ -101,6 +101,23 @@ async fn run_suite(arguments: &EvalRun, global: &Global, config: &Config) -> Res
         let _ = writeln!(std::io::stderr(), "{} {miss}", terminal.err("missed:", Paint::Bad));
     }
     Ok(if misses.is_empty() { Code::Answered } else { Code::Failure })
+}
+
+/// What the flags say of the variants; `None` leaves the suite's.
+fn variants(arguments: &EvalRun, suite: &Suite) -> Result<Option<Variants>, Failure> {
+    if arguments.originals {
+        return Ok(Some(Variants::default()));
+    }
+    if arguments.variants.is_empty() && arguments.seed.is_none() {
+        return Ok(None);
+    }
+    let mut variants = suite.variants.clone();
+    variants.seed = arguments.seed.unwrap_or(variants.seed);
+    if !arguments.variants.is_empty() {
+        let kinds = arguments.variants.iter().map(|name| name.parse());
+        variants.kinds = kinds.collect::<Result<_, EvalError>>().map_err(|error| failure(&error))?;
+    }
+    Ok(Some(variants))
 }
 
 fn load(suite: &Path, incidents: &[String]) -> Result<Suite, Failure> {
