@@ -27,7 +27,7 @@ fn world() -> (Registry, Recording, CallContext) {
     let recording = transport.recording().clone();
     let cluster = Cluster::over_service(transport, "desk", Sealer::new([3; 32]), Arc::new(FixedClock(now)));
     let mut registry = Registry::default();
-    for tool in stethoscope_cluster::tools(&cluster) {
+    for tool in stethoscope_cluster::tools(&cluster, &[]) {
         registry.add(tool).unwrap();
     }
     (registry, recording, CallContext { namespace: Some("desk".to_owned()), now })

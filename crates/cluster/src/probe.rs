@@ -104,7 +104,7 @@ impl Cluster {
 
     /// One check a tool, over the permissions that its rules name.
     async fn permissions(&self) -> Vec<Check> {
-        let tools = crate::tools::tools(self);
+        let tools = crate::tools::tools(self, &[]);
         let mut wanted: BTreeSet<Permission> = BTreeSet::new();
         let mut by_tool: BTreeMap<String, Vec<Permission>> = BTreeMap::new();
         for tool in &tools {

@@ -64,7 +64,7 @@ async fn every_tool_sends_reads_only() {
         ("k8s_overview", json!({})),
         ("k8s_top", json!({"kind": "nodes"})),
     ];
-    let tools = stethoscope_cluster::tools(&cluster);
+    let tools = stethoscope_cluster::tools(&cluster, &[]);
     for tool in &tools {
         let name = &tool.spec().name;
         assert!(calls.iter().any(|(called, _)| called == name), "{name} is not called here");
@@ -137,7 +137,7 @@ async fn a_recording_service_can_stand_in_for_the_transport() {
     });
     let clock = Arc::new(FixedClock(NOW.parse().unwrap()));
     let cluster = Cluster::over_service(service, "default", Sealer::new([1; 32]), clock);
-    for tool in stethoscope_cluster::tools(&cluster) {
+    for tool in stethoscope_cluster::tools(&cluster, &[]) {
         for arguments in [json!({}), json!({"name": "x"}), json!({"kind": "pods"}), json!({"node": "n"})] {
             let _ = tool.call(arguments, &context(None)).await;
         }
@@ -152,7 +152,7 @@ fn the_schemas_of_all_tools_are_small() {
     let cluster = Fake::new().cluster();
     let mut total = 0;
     let mut sizes = Vec::new();
-    for tool in stethoscope_cluster::tools(&cluster) {
+    for tool in stethoscope_cluster::tools(&cluster, &[]) {
         let spec = tool.spec();
         let shown: Value =
             json!({"name": spec.name, "description": spec.description, "input_schema": spec.input_schema});

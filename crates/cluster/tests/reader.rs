@@ -8,7 +8,7 @@ use fake::{Fake, Fault, status};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use stethoscope_core::reader::{
-    KindName, LogText, LogWanted, ObjectReader, Objects, Run, Scope, Served, ServedKind, Tail, Wanted,
+    KindName, LogText, LogWanted, ObjectReader, Objects, Run, Scope, Served, ServedKind, Stamps, Tail, Wanted,
 };
 use stethoscope_core::tool::ToolError;
 
@@ -76,16 +76,17 @@ async fn logs_are_cut_at_lines_and_bytes_and_bad_names_never_leave() {
         container: Some("web".to_owned()),
         run: Run::Current,
         tail: Tail { lines: 500, bytes: 7 },
+        stamps: Stamps::None,
     };
     let told = cluster.logs(&wanted).await;
     let missing = Some("only 7 bytes were read".to_owned());
     assert_eq!(told, Ok(LogText { text: "one\ntwo".to_owned(), missing }));
     let query = &fake.seen_at("/api/v1/namespaces/shop/pods/web-0/log")[0].query;
     assert_eq!(query, "container=web&tailLines=500");
-    let previous = LogWanted { run: Run::Previous, ..wanted.clone() };
+    let previous = LogWanted { run: Run::Previous, stamps: Stamps::Each, ..wanted.clone() };
     assert!(matches!(cluster.logs(&previous).await, Err(ToolError::BadArguments { .. })));
     let query = &fake.seen_at("/api/v1/namespaces/shop/pods/web-0/log")[1].query;
-    assert_eq!(query, "container=web&previous=true&tailLines=500");
+    assert_eq!(query, "container=web&previous=true&timestamps=true&tailLines=500");
     let hostile = LogWanted { pod: "../secrets/a".to_owned(), ..wanted };
     let before = fake.seen().len();
     assert!(matches!(cluster.logs(&hostile).await, Err(ToolError::BadArguments { .. })));

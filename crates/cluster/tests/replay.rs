@@ -54,7 +54,7 @@ async fn every_tool_answers_over_every_incident_and_twice_the_same() {
             ("diagnose", json!({})),
         ] {
             let call = async |cluster: &Cluster| {
-                let tools = stethoscope_cluster::tools(cluster);
+                let tools = stethoscope_cluster::tools(cluster, &[]);
                 let tool = tools.iter().find(|tool| tool.spec().name == name).unwrap();
                 tool.call(arguments.clone(), &context).await
             };
@@ -74,7 +74,7 @@ async fn every_tool_answers_over_every_incident_and_twice_the_same() {
 async fn every_pod_can_be_described_and_its_logs_read() {
     for path in incidents() {
         let (cluster, context) = open(&path, None);
-        let tools = stethoscope_cluster::tools(&cluster);
+        let tools = stethoscope_cluster::tools(&cluster, &[]);
         let tool = |name: &str| tools.iter().find(|tool| tool.spec().name == name).unwrap();
         let listed = tool("k8s_list").call(json!({"kind": "pods"}), &context).await.unwrap();
         for row in listed.data["rows"].as_array().unwrap().iter().take(3) {

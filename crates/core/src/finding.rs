@@ -97,6 +97,16 @@ pub enum ProofSource {
         /// systemd unit or file, e.g. `kubelet`.
         unit: String,
     },
+    /// A series of a metric; the quote gives its levels.
+    Metric {
+        /// The series as PromQL writes it.
+        series: String,
+    },
+    /// An alert; the quote is its text.
+    Alert {
+        /// Its `alertname`.
+        name: String,
+    },
     /// Something that is not there; the quote says what was looked for.
     Absence,
 }

@@ -75,6 +75,8 @@ fn place(proof: &Proof) -> String {
             format!("{} log {container}{}", proof.object, if *previous { " (previous)" } else { "" })
         }
         ProofSource::NodeLog { unit } => format!("{} log of {unit}", proof.object),
+        ProofSource::Metric { .. } => format!("{} metric", proof.object),
+        ProofSource::Alert { name } => format!("{} alert {name}", proof.object),
         ProofSource::Absence => format!("{} absent", proof.object),
     }
 }

@@ -31,6 +31,7 @@ mod show;
 mod summary;
 mod tools;
 mod transport;
+mod witness;
 
 pub use alertmanager::Alertmanager;
 pub use backend::Backend;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Labels that hold a namespace. `namespace` of a scrape may be the exporter's own: then the object's is `exported_*`.
-const NAMESPACE: [&str; 6] = [
+pub(crate) const NAMESPACE: [&str; 6] = [
     "namespace",
     "exported_namespace",
     "kubernetes_namespace",
@@ -12,7 +12,7 @@ const NAMESPACE: [&str; 6] = [
     "destination_service_namespace",
 ];
 /// Labels that hold a workload, or begin with it.
-const WORKLOAD: [&str; 18] = [
+pub(crate) const WORKLOAD: [&str; 18] = [
     "pod",
     "exported_pod",
     "service",
@@ -33,7 +33,7 @@ const WORKLOAD: [&str; 18] = [
     "persistentvolumeclaim",
 ];
 /// Labels that hold a node's name or address.
-const NODE: [&str; 6] = ["node", "nodename", "kubernetes_node", "instance", "host", "hostname"];
+pub(crate) const NODE: [&str; 6] = ["node", "nodename", "kubernetes_node", "instance", "host", "hostname"];
 
 /// What to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use stethoscope_core::tool::{Availability, CallContext, Registry, ToolError, ToolOutput};
+use stethoscope_diagnosis::Focus;
+use stethoscope_diagnosis::snapshot::Witness;
 use stethoscope_incidents::{Bundle, replay};
 use stethoscope_metrics::{
     Alertmanager, Backend, MetricsError, Prometheus, ServiceTransport, Transport, tools,
@@ -292,4 +294,59 @@ async fn many_series_are_cut_and_a_scope_that_is_too_wide_is_refused_before_its_
         .unwrap_err();
     assert!(error.to_string().contains("the scope has 100000 series"), "{error}");
     assert!(asked.lock().unwrap().iter().all(|path| !path.contains("%5D")), "no range was read");
+}
+
+/// `kind of subject: quote`, sorted.
+async fn testimony(backend: &Backend, namespace: Option<&str>) -> (Vec<String>, Vec<String>) {
+    let focus = Focus { namespace: namespace.map(str::to_owned), words: Vec::new() };
+    let said = backend.testify(&focus, "2026-01-01T12:00:00Z".parse().unwrap()).await;
+    let mut signals: Vec<String> = said
+        .signals
+        .iter()
+        .map(|signal| {
+            let about = [signal.about.names.as_slice(), signal.about.nodes.as_slice()].concat().join(",");
+            format!("{:?} of {about}: {}", signal.kind, signal.quote)
+        })
+        .collect();
+    signals.sort();
+    (signals, said.gaps.into_iter().map(|gap| gap.kind).collect())
+}
+
+#[tokio::test]
+async fn detectors_are_told_what_changed_for_the_worse_and_what_fires() {
+    let (signals, gaps) = testimony(&recorded(), Some("shop")).await;
+    insta::assert_snapshot!(signals.join("\n"));
+    assert_eq!(gaps, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_only_comes_back_to_its_level_is_no_sign_and_a_burst_is_one() {
+    let end: jiff::Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+    let mut text = "# TYPE app:cpu_usage:cores gauge\n# TYPE app:latency_p50:milliseconds gauge\n".to_owned();
+    for step in 0_i64..=100 {
+        let at = end.as_second() - (100 - step) * 10;
+        let wobble = ((step * 7) % 11) as f64 / 100.0;
+        let cpu = if (30..60).contains(&step) { 0.1 } else { 1.0 } + wobble;
+        let burst =
+            if (30..50).contains(&step) && step % 3 != 0 { 800.0 + 90.0 * (step % 5) as f64 } else { 0.0 };
+        let _ = writeln!(text, "app:cpu_usage:cores{{namespace=\"shop\",service=\"cart\"}} {cpu} {at}");
+        let _ = writeln!(
+            text,
+            "app:latency_p50:milliseconds{{namespace=\"shop\",service=\"cart\"}} {} {at}",
+            3.0 + wobble + burst
+        );
+    }
+    let router = router(&[("prometheus/metrics.om", text + "# EOF\n")]);
+    let backend = Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording")));
+    let (signals, _) = testimony(&backend, Some("shop")).await;
+    assert_eq!(signals.len(), 1, "{signals:?}");
+    assert!(signals[0].starts_with("Latency of cart: "), "{signals:?}");
+}
+
+#[tokio::test]
+async fn a_witness_without_a_backend_is_silent_and_one_that_fails_says_so() {
+    let silent = testimony(&Backend::missing("none"), None).await;
+    assert_eq!(silent, (Vec::new(), Vec::new()));
+    let dead = Backend::new(Prometheus::new(Canned::default()));
+    assert_eq!(testimony(&dead, None).await, (Vec::new(), vec!["metrics".to_owned(), "alerts".to_owned()]));
 }

@@ -5,15 +5,41 @@ use super::target::namespace;
 use crate::cluster::Cluster;
 use crate::snapshot::SnapshotRequest;
 use async_trait::async_trait;
+use futures::future::{join, join_all};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
 use stethoscope_core::object::ObjectRef;
 use stethoscope_core::tool::{CallContext, Coverage, Present, RbacRule, ToolError, TypedTool};
-use stethoscope_diagnosis::snapshot::{Gap, GapReason, Kind};
+use stethoscope_diagnosis::snapshot::{Gap, GapReason, Kind, Testimony, Witness};
 use stethoscope_diagnosis::{Diagnosis, Focus};
 
+/// Longest wait for a witness: a slow metrics backend must not hold up what objects tell.
+const WITNESS: Duration = Duration::from_secs(15);
+
 /// Runs the detectors.
-pub(crate) struct Diagnose(pub(crate) Cluster);
+pub(crate) struct Diagnose {
+    pub(crate) cluster: Cluster,
+    pub(crate) witnesses: Vec<Arc<dyn Witness>>,
+}
+
+impl Diagnose {
+    /// What the witnesses saw, in their order.
+    async fn testimony(&self, focus: &Focus, now: Timestamp) -> Vec<Testimony> {
+        let each = self.witnesses.iter().map(|witness| async {
+            tokio::time::timeout(WITNESS, witness.testify(focus, now)).await.unwrap_or_else(|_| {
+                let why = GapReason::Failed(format!("no answer in {} s", WITNESS.as_secs()));
+                Testimony {
+                    signals: Vec::new(),
+                    gaps: vec![Gap { kind: witness.name().to_owned(), namespace: None, why }],
+                }
+            })
+        });
+        join_all(each).await
+    }
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,7 +92,14 @@ impl TypedTool for Diagnose {
         let words = input.question.unwrap_or_default();
         let words = words.split_whitespace().map(str::to_owned).collect();
         let focus = Focus { namespace: place.clone(), words };
-        let snapshot = self.0.snapshot(&SnapshotRequest::about(&focus)).await?;
+        let request = SnapshotRequest::about(&focus);
+        let (snapshot, testimony) =
+            join(self.cluster.snapshot(&request), self.testimony(&focus, context.now)).await;
+        let mut snapshot = snapshot?;
+        for said in testimony {
+            snapshot.signals.extend(said.signals);
+            snapshot.gaps.extend(said.gaps);
+        }
         if let Some(name) = &place
             && !snapshot.has_gap(Kind::Namespace, name)
             && !snapshot.namespaces.is_empty()

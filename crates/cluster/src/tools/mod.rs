@@ -17,14 +17,15 @@ mod top;
 use crate::cluster::Cluster;
 use std::sync::Arc;
 use stethoscope_core::tool::{Tool, Typed};
+use stethoscope_diagnosis::snapshot::Witness;
 
 /// The toolset all of them belong to.
 const TOOLSET: &str = "kubernetes";
 
-/// Every tool over a cluster. Only `compose` modules call this.
-pub fn tools(cluster: &Cluster) -> Vec<Arc<dyn Tool>> {
+/// Every tool over a cluster; `diagnose` hears the witnesses too. Only `compose` modules call this.
+pub fn tools(cluster: &Cluster, witnesses: &[Arc<dyn Witness>]) -> Vec<Arc<dyn Tool>> {
     vec![
-        Arc::new(Typed::new(diagnose::Diagnose(cluster.clone()))),
+        Arc::new(Typed::new(diagnose::Diagnose { cluster: cluster.clone(), witnesses: witnesses.to_vec() })),
         Arc::new(Typed::new(access::Access(cluster.clone()))),
         Arc::new(Typed::new(changes::Changes(cluster.clone()))),
         Arc::new(Typed::new(describe::Describe(cluster.clone()))),

@@ -506,7 +506,7 @@ pub async fn call_in(
     arguments: Value,
     namespace: Option<&str>,
 ) -> Result<ToolOutput, ToolError> {
-    let tools = stethoscope_cluster::tools(cluster);
+    let tools = stethoscope_cluster::tools(cluster, &[]);
     let tool = tools.iter().find(|tool| tool.spec().name == name).unwrap();
     tool.call(arguments, &context(namespace)).await
 }

@@ -83,6 +83,7 @@ fn merge(drafts: Vec<Draft>) -> Vec<Draft> {
                     .affects(other.finding.affected)
                     .proofs(other.finding.proofs)
                     .through(other.through)
+                    .blames(other.blames)
                     .since(other.since);
             }
         }
@@ -189,20 +190,50 @@ fn explanations(drafts: &[Draft], hits: &[BTreeSet<ObjectRef>]) -> Vec<Option<us
             by_object.entry(object).or_default().push(at);
         }
     }
-    drafts
-        .iter()
-        .enumerate()
-        .map(|(at, draft)| {
-            let mine = depth(&draft.finding.cause);
-            let suspects = std::iter::once(&draft.finding.subject).chain(&draft.through);
-            suspects
+    let mut explained_by: Vec<Option<usize>> = vec![None; drafts.len()];
+    for (at, draft) in drafts.iter().enumerate() {
+        let mine = depth(&draft.finding.cause);
+        let suspects = std::iter::once(&draft.finding.subject).chain(&draft.through);
+        let deeper = suspects
+            .filter_map(|object| by_object.get(object))
+            .flatten()
+            .copied()
+            .filter(|by| *by != at && explains(&drafts[*by], draft, mine))
+            .min();
+        let blamed = || {
+            draft
+                .blames
+                .iter()
                 .filter_map(|object| by_object.get(object))
                 .flatten()
                 .copied()
-                .filter(|by| *by != at && explains(&drafts[*by], draft, mine))
+                .filter(|by| *by != at && is_blamed(&drafts[*by], draft))
+                .filter(|by| !leads_to(*by, at, &explained_by))
                 .min()
-        })
-        .collect()
+        };
+        explained_by[at] = deeper.or_else(blamed);
+    }
+    explained_by
+}
+
+/// Of two processes that fail, the one that the other's log blames is the cause.
+fn is_blamed(cause: &Draft, symptom: &Draft) -> bool {
+    let process = |draft: &Draft| depth(&draft.finding.cause) == Depth::Process;
+    process(cause)
+        && process(symptom)
+        && cause.felt == Felt::Visibly
+        && cause.finding.subject != symptom.finding.subject
+}
+
+/// Whether the explanations known so far lead from one finding to the other.
+fn leads_to(mut from: usize, to: usize, explained_by: &[Option<usize>]) -> bool {
+    while from != to {
+        match explained_by[from] {
+            Some(next) => from = next,
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Deeper, felt, and sure enough to speak for the other.
@@ -212,7 +243,7 @@ fn explains(cause: &Draft, symptom: &Draft, mine: Depth) -> bool {
     theirs < mine && mine.explainable() && cause.felt != Felt::Nowhere && sure
 }
 
-/// Follows explanations to the deepest one. Depth strictly falls, so this ends.
+/// Follows explanations to the deepest one. Depth falls, or nothing leads back among those who blame, so this ends.
 fn root(mut at: usize, explained_by: &[Option<usize>]) -> usize {
     while let Some(by) = explained_by[at] {
         at = by;

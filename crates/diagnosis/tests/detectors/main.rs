@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod blame;
+mod gateways;
 mod nodes;
+mod performance;
 mod pods;
 mod ranking;
+mod scheduled;
 mod scheduling;
 mod services;
+mod starting;
 mod storage;
 mod workloads;
 mod world;

@@ -81,7 +81,8 @@ fn names_the_missing_secret_config_map_and_key() {
         ("secret \"db\" not found", "config.secret-missing"),
         ("configmap \"db\" not found", "config.config-map-missing"),
         ("couldn't find key url in Secret shop/db", "config.key-missing"),
-        ("container has runAsNonRoot and image will run as root", "config.container-invalid"),
+        ("container has runAsNonRoot and image will run as root", "config.root-refused"),
+        ("failed to sync configmap cache: timed out waiting for the condition", "config.container-invalid"),
     ];
     for (message, cause) in cases {
         let world =

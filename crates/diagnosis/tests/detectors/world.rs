@@ -1,7 +1,7 @@
 //! Small worlds out of JSON objects.
 
 use serde_json::{Value, json};
-use stethoscope_diagnosis::snapshot::{Kind, LogExcerpt, LogSource, Snapshot};
+use stethoscope_diagnosis::snapshot::{Kind, LogExcerpt, LogSource, Signal, Snapshot};
 use stethoscope_diagnosis::{Diagnosis, Focus, diagnose};
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
@@ -52,9 +52,20 @@ impl World {
         self
     }
 
-    pub(crate) fn log(mut self, pod: &str, container: &str, previous: bool, text: &str) -> Self {
+    pub(crate) fn log(self, pod: &str, container: &str, previous: bool, text: &str) -> Self {
+        self.log_in("shop", pod, container, previous, text)
+    }
+
+    pub(crate) fn log_in(
+        mut self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+        text: &str,
+    ) -> Self {
         let source = LogSource::Container {
-            namespace: "shop".to_owned(),
+            namespace: namespace.to_owned(),
             pod: pod.to_owned(),
             container: container.to_owned(),
             previous,
@@ -66,6 +77,11 @@ impl World {
     pub(crate) fn unit(mut self, node: &str, unit: &str, text: &str) -> Self {
         let source = LogSource::NodeUnit { node: node.to_owned(), unit: unit.to_owned() };
         self.snapshot.add_log(LogExcerpt { source, text: text.to_owned(), truncated: false });
+        self
+    }
+
+    pub(crate) fn signals(mut self, signals: Vec<Signal>) -> Self {
+        self.snapshot.signals = signals;
         self
     }
 

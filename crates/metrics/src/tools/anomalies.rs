@@ -221,7 +221,7 @@ fn rank(changes: &mut Vec<Change>) -> bool {
     true
 }
 
-fn strongest(changes: &[ChangePoint]) -> Option<&ChangePoint> {
+pub(crate) fn strongest(changes: &[ChangePoint]) -> Option<&ChangePoint> {
     // Of equal scores the earlier one.
     changes.iter().rev().max_by(|one, other| one.score.total_cmp(&other.score))
 }
@@ -242,7 +242,7 @@ fn told(series: &Series, signal: Signal, change: &ChangePoint, rate: bool) -> Ch
     }
 }
 
-fn is_counter(name: &str, kind: Option<&str>) -> bool {
+pub(crate) fn is_counter(name: &str, kind: Option<&str>) -> bool {
     match kind {
         Some("counter") => true,
         Some("gauge") => false,
@@ -251,7 +251,7 @@ fn is_counter(name: &str, kind: Option<&str>) -> bool {
 }
 
 /// Raw samples of a scope, each series once.
-async fn read(
+pub(crate) async fn read(
     prometheus: &Prometheus,
     scope: &Scope,
     start: i64,

@@ -1,7 +1,7 @@
 //! The tools over a metrics backend.
 
 mod alerts;
-mod anomalies;
+pub(crate) mod anomalies;
 mod query;
 mod search;
 

@@ -61,6 +61,15 @@ fn for_proof(proof: &Proof) -> Option<(&'static str, Value)> {
             Some(("k8s_logs", arguments))
         }
         ProofSource::NodeLog { unit } => Some(("k8s_node_logs", json!({"node": object.name, "unit": unit}))),
+        ProofSource::Metric { .. } => {
+            let which = if object.kind == "Node" { "node" } else { "workload" };
+            let mut arguments = json!({which: object.name});
+            if let Some(namespace) = &object.namespace {
+                arguments["namespace"] = json!(namespace);
+            }
+            Some((METRICS, arguments))
+        }
+        ProofSource::Alert { .. } => Some(("alerts", json!({}))),
         // Nothing to read: the detector looked and the digest says where.
         ProofSource::Absence => None,
     }
