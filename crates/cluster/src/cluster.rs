@@ -104,6 +104,14 @@ impl Cluster {
         Self::assemble(api, default_namespace, sealer, clock)
     }
 
+    /// A cluster that nobody answers for: its tools can be described, not used. Needs a tokio runtime.
+    pub fn unconnected(sealer: Sealer, clock: Arc<dyn Clock>) -> Self {
+        let nobody = tower::service_fn(|_: Request<Body>| async {
+            Err::<Response<Body>, BoxError>("there is no connection to a cluster".into())
+        });
+        Self::over_service(nobody, "default", sealer, clock)
+    }
+
     fn assemble(api: Api, default_namespace: String, sealer: Sealer, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner { api, catalog: OnceCell::new(), sealer, clock, default_namespace };
         Self { inner: Arc::new(inner) }

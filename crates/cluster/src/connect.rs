@@ -5,7 +5,7 @@ use crate::error::ClusterError;
 use crate::guard::GuardLayer;
 use kube::Config;
 use kube::client::{Client, ClientBuilder};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct ConnectOptions {
     pub burst: u32,
     /// Tries after the first for reads that fail transiently.
     pub retries: u32,
+    /// As whom to ask.
+    pub identity: Identity,
 }
 
 impl Default for ConnectOptions {
@@ -39,6 +41,36 @@ impl Default for ConnectOptions {
             qps: traffic.qps,
             burst: traffic.burst,
             retries: traffic.retries,
+            identity: Identity::Own,
+        }
+    }
+}
+
+/// As whom the API server is asked.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// With the credentials of the configuration.
+    #[default]
+    Own,
+    /// With those, on behalf of somebody: they need the verb `impersonate`.
+    Impersonate {
+        /// User name.
+        user: String,
+        /// Groups.
+        groups: Vec<String>,
+    },
+    /// With this bearer token and nothing else.
+    Token(String),
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own => f.write_str("Own"),
+            Self::Impersonate { user, groups } => {
+                f.debug_struct("Impersonate").field("user", user).field("groups", groups).finish()
+            }
+            Self::Token(_) => f.write_str("Token([secret])"),
         }
     }
 }
@@ -84,6 +116,17 @@ pub(crate) async fn load(options: &ConnectOptions) -> Result<Config, ClusterErro
             }
         }
     };
+    match &options.identity {
+        Identity::Own => {}
+        Identity::Impersonate { user, groups } => {
+            config.auth_info.impersonate = Some(user.clone());
+            config.auth_info.impersonate_groups = Some(groups.clone());
+        }
+        // Whatever else the configuration would identify us by must not go out beside somebody else's token.
+        Identity::Token(token) => {
+            config.auth_info = AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() };
+        }
+    }
     config.connect_timeout = Some(CONNECT);
     // Retries are ours, outside the guard, where they are bounded and counted.
     config.default_retry = false;

@@ -23,6 +23,7 @@ mod fold;
 pub mod guard;
 mod list;
 mod object;
+mod permissions;
 mod probe;
 mod query;
 mod rbac;
@@ -35,8 +36,9 @@ mod workload;
 
 pub use api::Traffic;
 pub use cluster::Cluster;
-pub use connect::{ConnectOptions, InCluster};
+pub use connect::{ConnectOptions, Identity, InCluster};
 pub use error::ClusterError;
+pub use permissions::Permissions;
 pub use probe::{Check, CheckState};
 pub use seal::Sealer;
 pub use snapshot::{Beside, Logs, SnapshotRequest};

@@ -110,6 +110,77 @@ pub(crate) enum Command {
     /// Score answers against recorded incidents
     #[command(subcommand)]
     Eval(Eval),
+    /// Serve the tools and the agent to IDE assistants (Model Context Protocol)
+    Mcp(Mcp),
+    /// Print the least Kubernetes permissions that the tools need
+    Rbac(Rbac),
+}
+
+/// Arguments of `mcp`.
+#[derive(Args, Debug)]
+pub(crate) struct Mcp {
+    /// Serve streamable HTTP at /mcp on this address instead of stdin and stdout; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
+    /// What to offer: single tools, the whole agent, or both
+    #[arg(long, value_name = "SET", default_value = "all")]
+    pub(crate) tools: OfferFlag,
+    /// Where results go: text in `content`, text in `structuredContent`, typed data; auto looks at the client
+    #[arg(long, value_name = "WHERE", default_value = "auto")]
+    pub(crate) payload: PayloadFlag,
+    /// Model of `investigate`: `builtin` (rules, no network) or a name that the endpoint knows
+    #[arg(long, short, value_name = "NAME", env = "STETHOSCOPE_MODEL")]
+    pub(crate) model: Option<String>,
+    /// OpenAI-compatible endpoint
+    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL")]
+    pub(crate) base_url: Option<String>,
+    /// Append who asked what of which object to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Host name by which clients know this server; repeat for more
+    #[arg(long, value_name = "HOST", requires = "http")]
+    pub(crate) allowed_host: Vec<String>,
+    /// Origin of web pages that may call; repeat for more
+    #[arg(long, value_name = "ORIGIN", requires = "http")]
+    pub(crate) allowed_origin: Vec<String>,
+}
+
+/// What `mcp` offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OfferFlag {
+    /// Single tools.
+    Read,
+    /// The whole agent.
+    Investigate,
+    /// Both.
+    All,
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PayloadFlag {
+    /// By the client's name.
+    Auto,
+    /// Text in `content`.
+    Content,
+    /// Text in `structuredContent`.
+    Structured,
+    /// Typed data in `structuredContent`.
+    Data,
+}
+
+/// Arguments of `rbac`.
+#[derive(Args, Debug)]
+pub(crate) struct Rbac {
+    /// Only these tools or toolsets; a trailing * stands for any ending
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tools: Vec<String>,
+    /// A Role for one namespace (-n) instead of a ClusterRole
+    #[arg(long)]
+    pub(crate) namespaced: bool,
+    /// Name of the role, its binding and the service account
+    #[arg(long, value_name = "NAME", default_value = "stethoscope")]
+    pub(crate) name: String,
 }
 
 /// Arguments of `ask`.

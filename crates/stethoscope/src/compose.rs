@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use stethoscope_agent::{PROMPT_NAMES, Prompts};
-use stethoscope_cluster::{Cluster, ClusterError, ConnectOptions};
+use stethoscope_cluster::{Cluster, ClusterError, ConnectOptions, Identity};
 use stethoscope_core::clock::{Clock, FixedClock};
 use stethoscope_core::evidence::{Intake, Limits, ReplaySeed};
 use stethoscope_core::model::{Model, Price};
@@ -53,10 +53,27 @@ impl Clock for SystemClock {
 
 /// Opens what the flags name.
 pub(crate) async fn source(global: &Global, config: &Config) -> Result<Source, Failure> {
+    source_as(global, config, Identity::Own).await
+}
+
+/// Opens what the flags name as somebody. A recording looks the same to everybody.
+pub(crate) async fn source_as(
+    global: &Global,
+    config: &Config,
+    identity: Identity,
+) -> Result<Source, Failure> {
     match &global.incident {
         Some(path) => recorded(path, global, config),
-        None => live(global, config).await,
+        None => live(global, config, identity).await,
     }
+}
+
+/// Every tool by its description, without a cluster. Needs a tokio runtime.
+pub(crate) fn catalogue(config: &Config) -> Result<Registry, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let sealer = Sealer::new(random_key());
+    let cluster = Cluster::unconnected(sealer.clone(), clock.clone());
+    assemble(cluster, clock, sealer, None, None, config)?.registry()
 }
 
 /// Reads a bundle.
@@ -105,7 +122,7 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
     })
 }
 
-async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
+async fn live(global: &Global, config: &Config, identity: Identity) -> Result<Source, Failure> {
     let defaults = ConnectOptions::default();
     let context = global.context.clone().or_else(|| config.cluster.context.clone());
     let options = ConnectOptions {
@@ -114,6 +131,7 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
         request_timeout: config.cluster.timeout_seconds.map_or(defaults.request_timeout, Duration::from_secs),
         qps: config.cluster.qps.unwrap_or(defaults.qps),
         burst: config.cluster.burst.unwrap_or(defaults.burst),
+        identity,
         ..defaults
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -121,11 +139,23 @@ async fn live(global: &Global, config: &Config) -> Result<Source, Failure> {
     let cluster = Cluster::connect(options, sealer.clone(), clock.clone())
         .await
         .map_err(|error| cluster_failure(&error))?;
-    let id = uuid::Uuid::now_v7().to_string();
-    let fence = Fence::new(format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0));
     // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
+    assemble(cluster, clock, sealer, context, namespace, config)
+}
+
+/// A live source around its cluster.
+fn assemble(
+    cluster: Cluster,
+    clock: Arc<dyn Clock>,
+    sealer: Sealer,
+    context: Option<String>,
+    namespace: Option<String>,
+    config: &Config,
+) -> Result<Source, Failure> {
+    let id = uuid::Uuid::now_v7().to_string();
+    let fence = Fence::new(format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0));
     Ok(Source {
         cluster,
         clock,
@@ -292,4 +322,9 @@ fn random_key() -> [u8; 32] {
         half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
     }
     key
+}
+
+/// The system's clock, for what is not part of an investigation.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }

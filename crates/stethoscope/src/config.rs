@@ -15,6 +15,7 @@ pub(crate) struct Config {
     pub(crate) cluster: ClusterConfig,
     pub(crate) metrics: MetricsConfig,
     pub(crate) limits: LimitsConfig,
+    pub(crate) mcp: McpConfig,
     /// Directory with prompts that replace shipped ones, `<name>.md.tera`.
     pub(crate) prompts: Option<PathBuf>,
 }
@@ -74,6 +75,57 @@ pub(crate) struct LimitsConfig {
     pub(crate) tokens: Option<u64>,
     pub(crate) seconds: Option<f64>,
     pub(crate) cost: Option<f64>,
+}
+
+/// `[mcp]`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct McpConfig {
+    /// Kubeconfig contexts that a client may name, the default first. One context, the usual one, unless named.
+    pub(crate) contexts: Vec<String>,
+    /// Environment variable that holds the bearer token; `STETHOSCOPE_MCP_TOKEN` unless said otherwise.
+    pub(crate) token_env: Option<String>,
+    /// Access tokens of an issuer instead of one bearer token.
+    pub(crate) oauth: Option<OAuthConfig>,
+    /// Host names by which clients know this server.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call.
+    pub(crate) allowed_origins: Vec<String>,
+    /// Requests of one caller a second; a burst is twice that.
+    pub(crate) requests_per_second: Option<f64>,
+    /// Investigations at once.
+    pub(crate) investigations: Option<usize>,
+    /// File to which the audit log is appended.
+    pub(crate) audit: Option<PathBuf>,
+}
+
+/// `[mcp.oauth]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OAuthConfig {
+    /// Who issues tokens, as `iss` names it.
+    pub(crate) issuer: String,
+    /// This server, as `aud` names it: its public URL.
+    pub(crate) audience: String,
+    /// Where the issuer's keys are; its metadata is asked unless named.
+    #[serde(default)]
+    pub(crate) jwks_uri: Option<String>,
+    /// As whom callers ask the cluster.
+    #[serde(default)]
+    pub(crate) identity: IdentityConfig,
+}
+
+/// As whom callers ask the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum IdentityConfig {
+    /// As the server.
+    #[default]
+    Server,
+    /// As the token's subject and groups, by impersonation.
+    Impersonate,
+    /// With the caller's own token.
+    Token,
 }
 
 impl LimitsConfig {

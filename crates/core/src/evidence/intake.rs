@@ -47,6 +47,11 @@ impl Intake {
         &self.fence
     }
 
+    /// How many distinct secrets were numbered so far.
+    pub fn secrets_seen(&self) -> usize {
+        self.redactor.pseudonyms().len()
+    }
+
     /// Redacts and sanitises a text from outside that is not evidence: the question, the words of an error.
     pub fn clean(&mut self, text: &str) -> Result<String, IntakeError> {
         let redacted = self.redactor.text(&sanitize(text))?;

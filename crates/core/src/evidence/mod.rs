@@ -97,13 +97,21 @@ pub struct Evidence {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     entries: Vec<Evidence>,
+    /// Pieces that were dropped from the front; their ids are not given again.
+    #[serde(default, skip_serializing_if = "none_forgotten")]
+    forgotten: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn none_forgotten(forgotten: &u32) -> bool {
+    *forgotten == 0
 }
 
 impl Ledger {
     /// The evidence with this id.
     pub fn get(&self, id: EvidenceId) -> Option<&Evidence> {
-        let index = usize::try_from(id.0).ok()?.checked_sub(1)?;
-        self.entries.get(index)
+        let index = id.0.checked_sub(self.forgotten)?.checked_sub(1)?;
+        self.entries.get(usize::try_from(index).ok()?)
     }
 
     /// Where a quote stands: first-hand evidence before a detector's digest, older before newer.
@@ -129,12 +137,57 @@ impl Ledger {
         self.entries.is_empty()
     }
 
+    /// Drops the oldest piece, for servers that go on without end. Ids of the others stay.
+    pub fn forget_oldest(&mut self) -> Option<Evidence> {
+        if self.entries.is_empty() {
+            return None;
+        }
+        self.forgotten = self.forgotten.saturating_add(1);
+        Some(self.entries.remove(0))
+    }
+
     /// The id that the next piece will have.
     fn next_id(&self) -> EvidenceId {
-        EvidenceId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX - 1) + 1)
+        let held = u32::try_from(self.entries.len()).unwrap_or(u32::MAX - 1);
+        EvidenceId(self.forgotten.saturating_add(held).min(u32::MAX - 1) + 1)
     }
 
     fn push(&mut self, evidence: Evidence) {
         self.entries.push(evidence);
+    }
+}
+
+#[cfg(test)]
+mod ledger_tests {
+    use super::*;
+    use pretty_assertions::assert_eq;
+
+    fn piece(id: EvidenceId) -> Evidence {
+        Evidence {
+            id,
+            tool: "k8s_list".to_owned(),
+            arguments: Value::Null,
+            at: Timestamp::UNIX_EPOCH,
+            subject: None,
+            summary: String::new(),
+            text: String::new(),
+            data: Value::Null,
+            coverage: Coverage::default(),
+            redactions: 0,
+        }
+    }
+
+    #[test]
+    fn forgetting_the_oldest_keeps_the_ids_of_the_rest() {
+        let mut ledger = Ledger::default();
+        for _ in 0..3 {
+            ledger.push(piece(ledger.next_id()));
+        }
+        assert_eq!(ledger.forget_oldest().map(|evidence| evidence.id), Some(EvidenceId(1)));
+        assert_eq!(ledger.get(EvidenceId(1)), None);
+        assert_eq!(ledger.get(EvidenceId(3)).map(|evidence| evidence.id), Some(EvidenceId(3)));
+        assert_eq!(ledger.next_id(), EvidenceId(4));
+        let again: Ledger = serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
+        assert_eq!(again, ledger);
     }
 }

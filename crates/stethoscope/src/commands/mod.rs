@@ -3,6 +3,8 @@
 mod ask;
 mod doctor;
 mod eval;
+mod mcp;
+mod rbac;
 mod replay;
 mod scan;
 mod tools;
@@ -21,6 +23,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<Code, Failure> {
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, &cli.global, &config).await,
         Command::Eval(arguments) => eval::run(arguments, &cli.global, &config).await,
+        Command::Mcp(arguments) => mcp::run(arguments, &cli.global, &config).await,
+        Command::Rbac(arguments) => rbac::run(arguments, &cli.global, &config),
     }
 }
 
