@@ -1,5 +1,6 @@
 //! One recorded incident, asked as `stethoscope ask --incident` asks it: the same tools, choke point, seeds and prompts.
 
+use crate::timeline::Stopwatch;
 use crate::transcript::Transcript;
 use std::future::pending;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) async fn ask(
     model: &dyn Model,
     limits: Limits,
     prompts: &Prompts,
+    watch: &Stopwatch,
 ) -> Result<Asked, String> {
     let began = Instant::now();
     let incident = bundle.incident().clone();
@@ -68,7 +70,7 @@ pub(crate) async fn ask(
     let (mut investigation, opening) =
         Investigation::start(setup, prompts, &mut intake, clock.now()).map_err(|error| broke(&error))?;
     let means = Means { model, registry: &registry, clock: clock.as_ref(), prompts };
-    let mut calls = Calls::default();
+    let mut calls = Calls { failed: 0, skipped: 0, watch };
     let ended = drive(&mut investigation, opening, &mut intake, &means, &mut calls, pending())
         .await
         .map_err(|error| broke(&error))?;
@@ -85,21 +87,29 @@ pub(crate) async fn ask(
 
 fn registry(cluster: &Cluster, metrics: &Backend) -> Result<Registry, String> {
     let mut registry = Registry::default();
-    for tool in stethoscope_cluster::tools(cluster).into_iter().chain(stethoscope_metrics::tools(metrics)) {
+    let tools = stethoscope_cluster::tools(cluster, &[Arc::new(metrics.clone())])
+        .into_iter()
+        .chain(stethoscope_metrics::tools(metrics));
+    for tool in tools {
         registry.add(tool).map_err(|error| error.to_string())?;
     }
     Ok(registry)
 }
 
-/// Counts how calls ended.
-#[derive(Default)]
-struct Calls {
+/// Counts how calls ended, and when.
+struct Calls<'a> {
     failed: u32,
     skipped: u32,
+    watch: &'a Stopwatch,
 }
 
-impl Observer for Calls {
+impl Observer for Calls<'_> {
+    fn call_ended(&mut self, call_id: &str) {
+        self.watch.call_ended(call_id);
+    }
+
     fn event(&mut self, event: &Event) {
+        self.watch.event(event);
         if let EventKind::ToolFinished { outcome, .. } = &event.kind {
             match outcome {
                 Outcome::Ok => {}

@@ -55,6 +55,14 @@ pub enum EvalError {
     /// A shard that does not exist.
     #[error("{0:?} is no shard; write it as i/n with 1 <= i <= n, e.g. 2/8")]
     Shard(String),
+    /// An index that no shard has.
+    #[error("there is no shard {index} of {of}; indices go from 0 to {}", of.saturating_sub(1))]
+    ShardIndex {
+        /// The index.
+        index: usize,
+        /// How many shards there are.
+        of: usize,
+    },
     /// A results file is not one.
     #[error("{} line {line}: {why}", path.display())]
     ResultsFile {

@@ -2,6 +2,7 @@
 //! deterministic ones and never change them.
 
 use crate::cassette::hash;
+use crate::error::EvalError;
 use crate::expected::{Expected, Forbidden, word};
 use crate::score::claims_of;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,10 @@ use stethoscope_core::model::{Message, Model, ModelRequest, ToolChoice, ToolDecl
 use tera::{Context, Tera};
 
 const PROMPT: &str = include_str!("../../../prompts/judge.md.tera");
+/// Its name: an override is a file `judge.md.tera` among the prompts.
+pub const JUDGE_PROMPT: &str = "judge";
+/// What the names of graded statements begin with.
+pub(crate) const STATEMENT: &str = "statement_";
 const GRADE: &str = "grade";
 /// Tokens of a grade.
 const REPLY_TOKENS: usize = 1_024;
@@ -83,24 +88,103 @@ struct Grade {
     criteria: BTreeMap<String, Value>,
 }
 
+/// The judge's prompt, checked.
+#[derive(Clone, Debug)]
+pub struct JudgePrompt(Tera);
+
+/// What the judge grades against.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// An expectation of ours.
+    Expected(&'a Expected),
+    /// Statements in free text, each of which the answer must make in whatever words.
+    Statements(&'a [String]),
+}
+
+impl JudgePrompt {
+    /// The shipped prompt.
+    ///
+    /// # Errors
+    /// When it does not render, which is a defect.
+    pub fn shipped() -> Result<Self, EvalError> {
+        Self::of(PROMPT)
+    }
+
+    /// A prompt in place of the shipped one, rendered once to see that it can be.
+    ///
+    /// # Errors
+    /// When it does not parse, or names a value that there is not.
+    pub fn of(text: &str) -> Result<Self, EvalError> {
+        let wrong = |source| EvalError::Template { name: JUDGE_PROMPT, source: Box::new(source) };
+        let mut tera = Tera::default();
+        tera.add_raw_template(JUDGE_PROMPT, text).map_err(wrong)?;
+        let context =
+            context(&json!({"verdict": "", "causes": "", "subjects": "", "forbidden": ""}), "", "", "");
+        tera.render(JUDGE_PROMPT, &context).map_err(wrong)?;
+        Ok(Self(tera))
+    }
+
+    fn render(&self, context: &Context) -> Result<String, String> {
+        self.0
+            .render(JUDGE_PROMPT, context)
+            .map_err(|error| format!("the judge's prompt does not render: {error}"))
+    }
+}
+
+fn context(expected: &Value, answer: &str, marker: &str, criteria: &str) -> Context {
+    let mut context = Context::new();
+    context.insert("expected", expected);
+    context.insert("answer", answer);
+    context.insert("marker", marker);
+    context.insert("criteria", criteria);
+    context
+}
+
 /// Asks the judge once.
-pub async fn judge(judge: &dyn Model, expected: &Expected, answer: &Answer) -> Judgement {
+pub async fn judge(
+    judge: &dyn Model,
+    prompt: &JudgePrompt,
+    wanted: Wanted<'_>,
+    answer: &Answer,
+) -> Judgement {
     let name = judge.name().to_owned();
-    match grade(judge, expected, answer).await {
+    match grade(judge, prompt, wanted, answer).await {
         Ok((criteria, why)) => Judgement::Graded { judge: name, criteria, why },
         Err(why) => Judgement::Unscored { judge: name, why },
     }
 }
 
+/// Name and meaning of what must hold.
+fn criteria(wanted: Wanted<'_>) -> Vec<(String, String)> {
+    match wanted {
+        Wanted::Expected(_) => {
+            CRITERIA.iter().map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect()
+        }
+        Wanted::Statements(statements) => statements
+            .iter()
+            .zip(1..)
+            .map(|(text, number)| {
+                let name = format!("{STATEMENT}{number}");
+                (name, format!("The answer says, in whatever words: {}", text.trim()))
+            })
+            .collect(),
+    }
+}
+
 async fn grade(
     judge: &dyn Model,
-    expected: &Expected,
+    prompt: &JudgePrompt,
+    wanted: Wanted<'_>,
     answer: &Answer,
 ) -> Result<(BTreeMap<String, bool>, String), String> {
-    let text = prompt(expected, answer)?;
-    let properties: serde_json::Map<String, Value> = CRITERIA
+    let rubric = criteria(wanted);
+    if rubric.is_empty() {
+        return Err("nothing is expected, so there is nothing to grade".to_owned());
+    }
+    let text = prompt.render(&filled(wanted, &rubric, answer))?;
+    let properties: serde_json::Map<String, Value> = rubric
         .iter()
-        .map(|(name, what)| ((*name).to_owned(), json!({"type": "boolean", "description": what})))
+        .map(|(name, what)| (name.clone(), json!({"type": "boolean", "description": what})))
         .chain([("why".to_owned(), json!({"type": "string"}))])
         .collect();
     let required: Vec<&String> = properties.keys().collect();
@@ -124,19 +208,19 @@ async fn grade(
     let grade: Grade = serde_json::from_str(&call.arguments)
         .map_err(|error| format!("the judge's grade cannot be read: {error}"))?;
     let mut criteria = BTreeMap::new();
-    for (name, _) in CRITERIA {
+    for (name, _) in rubric {
         let met = grade
             .criteria
-            .get(name)
+            .get(&name)
             .and_then(Value::as_bool)
             .ok_or_else(|| format!("the judge's grade says nothing on {name}"))?;
-        criteria.insert(name.to_owned(), met);
+        criteria.insert(name, met);
     }
     let why = grade.criteria.get("why").and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok((criteria, why))
 }
 
-fn prompt(expected: &Expected, answer: &Answer) -> Result<String, String> {
+fn filled(wanted: Wanted<'_>, rubric: &[(String, String)], answer: &Answer) -> Context {
     let mut claims = vec![format!("Verdict: {}", word(answer.verdict))];
     claims.extend(answer.hypotheses.iter().take(3).map(|best| {
         format!("{}. {} on {} (confidence {:.2})", best.rank, best.cause, best.subject, best.confidence)
@@ -145,6 +229,15 @@ fn prompt(expected: &Expected, answer: &Answer) -> Result<String, String> {
     let answer = claims.join("\n");
     // A text cannot hold a marker that is made from it.
     let marker: String = hash(&answer).chars().take(16).collect();
+    let criteria: Vec<String> = rubric.iter().map(|(name, what)| format!("- {name}: {what}")).collect();
+    let shown = match wanted {
+        Wanted::Expected(expected) => shown(expected),
+        Wanted::Statements(_) => json!({"verdict": "", "causes": "", "subjects": "", "forbidden": ""}),
+    };
+    context(&shown, &answer, &marker, &criteria.join("\n"))
+}
+
+fn shown(expected: &Expected) -> Value {
     let subjects: Vec<String> = expected
         .subjects
         .iter()
@@ -156,21 +249,12 @@ fn prompt(expected: &Expected, answer: &Answer) -> Result<String, String> {
             format!("- {}", exact.cause.as_deref().or(exact.pattern.as_deref()).unwrap_or_default())
         }
     });
-    let criteria: Vec<String> = CRITERIA.iter().map(|(name, what)| format!("- {name}: {what}")).collect();
-    let mut context = Context::new();
-    let shown = json!({
+    json!({
         "verdict": word(expected.verdict),
         "causes": expected.causes.join(" or "),
         "subjects": subjects.join(" or "),
         "forbidden": forbidden.collect::<Vec<_>>().join("\n"),
-    });
-    context.insert("expected", &shown);
-    context.insert("answer", &answer);
-    context.insert("marker", &marker);
-    context.insert("criteria", &criteria.join("\n"));
-    let mut tera = Tera::default();
-    let render = tera.add_raw_template("judge.md", PROMPT).and_then(|()| tera.render("judge.md", &context));
-    render.map_err(|error| format!("the judge's prompt does not render: {error}"))
+    })
 }
 
 #[cfg(test)]
@@ -195,12 +279,10 @@ mod tests {
             _: &mut (dyn FnMut(Delta) + Send),
         ) -> Result<ModelReply, ModelError> {
             let Message::User { text } = &request.messages[0] else { panic!("no prompt") };
-            assert!(
-                text.contains("Cause: a.b")
-                    && text.contains("- the disk is full")
-                    && text.contains("The selector matches no pod."),
-                "{text}"
-            );
+            assert!(text.contains("The selector matches no pod."), "{text}");
+            let ours = text.contains("Cause: a.b") && text.contains("- the disk is full");
+            let free = text.contains("- statement_2: The answer says, in whatever words: a disk is full");
+            assert!(ours != free, "{text}");
             let arguments = self.0.clone()?.to_owned();
             Ok(ModelReply {
                 calls: vec![ToolCall { id: "1".to_owned(), name: GRADE.to_owned(), arguments }],
@@ -213,7 +295,7 @@ mod tests {
         let answer = answer("root_cause_found", "a.b", json!({"kind": "Node", "name": "n1"}), 0.9);
         let expected =
             expected(json!({"cause": "a.b", "subject": "Node/n1", "forbidden": ["the disk is full"]}));
-        judge(&Says(says), &expected, &answer).await
+        judge(&Says(says), &JudgePrompt::shipped().unwrap(), Wanted::Expected(&expected), &answer).await
     }
 
     #[tokio::test]
@@ -237,5 +319,29 @@ mod tests {
             down,
             unscored("the judge could not be asked: the model endpoint did not answer in time: 60 s")
         );
+    }
+
+    #[tokio::test]
+    async fn statements_in_free_text_are_graded_one_by_one() {
+        let answer = answer("root_cause_found", "a.b", json!({"kind": "Node", "name": "n1"}), 0.9);
+        let statements = ["the node is down".to_owned(), " a disk is full\n".to_owned()];
+        let prompt = JudgePrompt::shipped().unwrap();
+        let says = Says(Ok(r#"{"statement_1": true, "statement_2": false, "why": "no disk"}"#));
+        let judged = judge(&says, &prompt, Wanted::Statements(&statements), &answer).await;
+        assert_eq!(judged.in_words(), "judge judge-1: met statement_1; not met statement_2. no disk");
+        let Judgement::Unscored { why, .. } = judge(&says, &prompt, Wanted::Statements(&[]), &answer).await
+        else {
+            panic!("graded")
+        };
+        assert_eq!(why, "nothing is expected, so there is nothing to grade");
+    }
+
+    #[test]
+    fn another_prompt_is_checked_before_anything_is_asked() {
+        assert!(JudgePrompt::of("Grade {{ answer }} by {{ criteria }}").is_ok());
+        for wrong in ["{{ answer", "{{ no_such_value }}"] {
+            let why = JudgePrompt::of(wrong).unwrap_err().to_string();
+            assert!(why.contains("the judge template does not render"), "{why}");
+        }
     }
 }

@@ -35,6 +35,7 @@ mod compose;
 pub mod control;
 mod error;
 pub mod expected;
+mod holmes;
 pub mod judge;
 mod paths;
 pub mod report;
@@ -44,6 +45,8 @@ pub mod score;
 pub mod statistics;
 pub mod suite;
 pub mod summary;
+pub mod timeline;
+pub mod traces;
 pub mod transcript;
 pub mod variants;
 

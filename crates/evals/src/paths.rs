@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 /// Names that an archive ends with.
 const ARCHIVES: [&str; 4] = [".tar.gz", ".tgz", ".tar.zst", ".tar"];
 /// What makes a directory a bundle.
-const MARKERS: [&str; 3] = ["incident.yaml", "cluster-resources", "cluster-scoped-resources"];
+const MARKERS: [&str; 4] =
+    ["incident.yaml", "cluster-resources", "cluster-scoped-resources", crate::holmes::CASE_FILE];
 
 /// Every bundle that the patterns name, sorted. A relative pattern counts from the first base where it finds anything.
 pub(crate) fn bundles(patterns: &[String], bases: &[&Path]) -> Result<Vec<PathBuf>, EvalError> {
@@ -68,7 +69,7 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, EvalError> {
     Ok(paths.into_iter().filter(|path| path.exists()).collect())
 }
 
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, EvalError> {
+pub(crate) fn entries(directory: &Path) -> Result<Vec<PathBuf>, EvalError> {
     let io = |source| EvalError::Io { doing: "list", path: directory.to_owned(), source };
     let mut paths = std::fs::read_dir(directory)
         .map_err(io)?

@@ -6,6 +6,7 @@ use crate::expected::Expected;
 use crate::judge::Judgement;
 use crate::score::Scores;
 use crate::suite::Thresholds;
+use crate::timeline::Timeline;
 use crate::transcript::Transcript;
 use crate::variants::Variant;
 use jiff::Timestamp;
@@ -96,6 +97,9 @@ pub struct Row {
     /// What the optional judge says; never part of the scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judgement: Option<Judgement>,
+    /// When its turns and calls were, by the wall; absent where nothing was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
 }
 
 /// What came of a case.
@@ -164,7 +168,11 @@ impl Row {
 
     /// What the case is counted under.
     pub fn stratum(&self) -> &str {
-        self.expected.as_ref().map_or("unreadable", |expected| expected.stratum.as_str())
+        match (&self.expected, &self.outcome) {
+            (Some(expected), _) => &expected.stratum,
+            (None, Outcome::Unscored(_)) => "unscored",
+            (None, Outcome::Broken(_) | Outcome::Scored(_)) => "unreadable",
+        }
     }
 }
 
@@ -300,6 +308,7 @@ pub(crate) mod tests {
             outcome: Outcome::Scored(Box::new(Scored { scores, answer, transcript: None })),
             guesses: Vec::new(),
             judgement: None,
+            timeline: None,
         }
     }
 

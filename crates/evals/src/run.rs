@@ -6,19 +6,22 @@ use crate::compose;
 use crate::control::{self, Arm, Guess, guess_constantly};
 use crate::error::EvalError;
 use crate::expected::Expected;
-use crate::judge;
+use crate::holmes::{self, Fixture};
+use crate::judge::{self, JudgePrompt, Wanted};
 use crate::paths;
 use crate::results::{CaseKey, Format, Header, Outcome, Results, Row, Scored, Unscored};
 use crate::score::{Abstention, Denied, Given, Owners, SubjectMatch, score};
 use crate::suite::{Mapping, Suite};
+use crate::timeline::{Stopwatch, Timed};
 use crate::variants::{NoVariant, Variant, Variants};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Instant;
 use stethoscope_agent::{Limits, Prompts};
 use stethoscope_core::model::Model;
 use stethoscope_core::object::ObjectRef;
@@ -75,6 +78,16 @@ impl RunObserver for Silent {}
 pub struct Shard {
     index: usize,
     of: usize,
+}
+
+impl Shard {
+    /// A part as a Job's completion index counts: 0 to n - 1.
+    ///
+    /// # Errors
+    /// When the index is not below n.
+    pub fn at(index: usize, of: usize) -> Result<Self, EvalError> {
+        if index < of { Ok(Self { index: index + 1, of }) } else { Err(EvalError::ShardIndex { index, of }) }
+    }
 }
 
 impl FromStr for Shard {
@@ -135,6 +148,8 @@ pub struct RunOptions {
     pub keep: Keep,
     /// Model that judges answers besides, by name; its figures stand apart.
     pub judge: Option<String>,
+    /// The judge's prompt in place of the shipped one.
+    pub judge_prompt: Option<JudgePrompt>,
     /// The agent's prompts.
     pub prompts: Prompts,
     /// When the run begins, for the header.
@@ -154,6 +169,7 @@ impl RunOptions {
             traffic: Traffic::Live,
             keep: Keep::All,
             judge: None,
+            judge_prompt: None,
             prompts,
             started,
         }
@@ -218,6 +234,10 @@ fn incidents(suite: &Suite, filter: Option<&str>) -> Result<Vec<(String, PathBuf
 
 /// Whether a filter picks a bundle by its label or cause. A bundle that cannot be read is told when it is run.
 fn picks_expectation(filter: &str, path: &Path) -> bool {
+    if path.join(holmes::CASE_FILE).exists() {
+        let Ok(fixture) = Fixture::read(path) else { return false };
+        return paths::picks(filter, &fixture.tags.iter().map(String::as_str).collect::<Vec<_>>());
+    }
     let Ok(bundle) = Bundle::open(path, &OpenLimits::default()) else { return false };
     let Some(expect) = bundle.expectation() else { return false };
     let words: Vec<&str> = [&expect.label, &expect.cause, &expect.taxonomy]
@@ -261,7 +281,14 @@ pub async fn run(
             }
         }
     }
-    let judge = options.judge.as_deref().map(get).transpose()?;
+    let judge = match options.judge.as_deref() {
+        Some(name) => {
+            let prompt = options.judge_prompt.clone().map_or_else(JudgePrompt::shipped, Ok)?;
+            Some((get(name)?, prompt))
+        }
+        None => None,
+    };
+    let (began, started) = (Instant::now(), options.started);
     observer.planned(part.len());
     let slots = Arc::new(Semaphore::new(options.jobs.get()));
     let prompts = Arc::new(options.prompts.clone());
@@ -278,6 +305,7 @@ pub async fn run(
             traffic: options.traffic.clone(),
             keep: options.keep,
             seed,
+            clock: WallClock { began, started },
             case: case.clone(),
         };
         let slots = slots.clone();
@@ -332,6 +360,7 @@ fn broken(case: Option<&Planned>, why: String) -> Row {
         outcome: Outcome::Broken(why),
         guesses: Vec::new(),
         judgement: None,
+        timeline: None,
     }
 }
 
@@ -339,13 +368,28 @@ fn broken(case: Option<&Planned>, why: String) -> Row {
 struct Task {
     case: Planned,
     model: Option<Arc<dyn Model>>,
-    judge: Option<Arc<dyn Model>>,
+    judge: Option<(Arc<dyn Model>, JudgePrompt)>,
     mapping: Arc<Mapping>,
     limits: Limits,
     prompts: Arc<Prompts>,
     traffic: Traffic,
     keep: Keep,
     seed: u64,
+    clock: WallClock,
+}
+
+/// The wall's time, from what the caller said when the run began.
+#[derive(Clone, Copy)]
+struct WallClock {
+    began: Instant,
+    started: Timestamp,
+}
+
+impl WallClock {
+    fn now(self) -> Timestamp {
+        let passed = SignedDuration::try_from(self.began.elapsed()).unwrap_or_default();
+        self.started.checked_add(passed).unwrap_or(self.started)
+    }
 }
 
 /// A case read from its bundle.
@@ -360,6 +404,12 @@ struct Opened {
 impl Task {
     async fn run(self) -> Row {
         let mut row = broken(Some(&self.case), String::new());
+        if self.case.bundle.join(holmes::CASE_FILE).exists() {
+            let outcome = self.ask_fixture(&mut row).await;
+            row.outcome =
+                outcome.map_or_else(Outcome::Broken, |unscored| Outcome::Unscored(Box::new(unscored)));
+            return row;
+        }
         let opened = open(&self.case.bundle, self.case.key.variant, self.seed, &self.mapping).await;
         row.outcome = match opened {
             Ok(opened) => {
@@ -378,30 +428,45 @@ impl Task {
         row
     }
 
+    /// The cassette, where traffic is recorded or replayed.
+    fn cassette(&self) -> Result<Option<Cassette>, String> {
+        match (&self.traffic, &self.model) {
+            (Traffic::Live, _) => Ok(None),
+            (Traffic::Record(_), Some(model)) => Ok(Some(Cassette::record(model.clone()))),
+            (Traffic::Record(_), None) => Err("there is no model to record".to_owned()),
+            (Traffic::Replay(directory), _) => Cassette::replay(&Cassette::path(directory, &self.case.key))
+                .map(Some)
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    fn asked_model<'a>(&'a self, cassette: Option<&'a Cassette>) -> Result<&'a dyn Model, String> {
+        match (cassette, &self.model) {
+            (Some(cassette), _) => Ok(cassette),
+            (None, Some(model)) => Ok(model.as_ref()),
+            (None, None) => Err("there is no model to ask".to_owned()),
+        }
+    }
+
+    fn save(&self, cassette: Option<&Cassette>) -> Result<(), String> {
+        if let (Some(cassette), Traffic::Record(directory)) = (cassette, &self.traffic) {
+            cassette.save(&Cassette::path(directory, &self.case.key)).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, opened: Opened, row: &mut Row) -> Result<Scored, String> {
         let Opened { bundle, expected, owners, canaries, .. } = opened;
         let namespace = bundle.namespace().map(str::to_owned);
         let denied = if bundle.access().deny.is_empty() { Denied::Nothing } else { Denied::Something };
         let bundle = Arc::new(bundle);
-        let cassette = match (&self.traffic, &self.model) {
-            (Traffic::Live, _) => None,
-            (Traffic::Record(_), Some(model)) => Some(Cassette::record(model.clone())),
-            (Traffic::Record(_), None) => return Err("there is no model to record".to_owned()),
-            (Traffic::Replay(directory), _) => Some(
-                Cassette::replay(&Cassette::path(directory, &self.case.key))
-                    .map_err(|error| error.to_string())?,
-            ),
-        };
-        let model: &dyn Model = match (&cassette, &self.model) {
-            (Some(cassette), _) => cassette,
-            (None, Some(model)) => model.as_ref(),
-            (None, None) => return Err("there is no model to ask".to_owned()),
-        };
-        let asked = compose::ask(bundle, model, self.limits, &self.prompts).await?;
-        if let (Some(cassette), Traffic::Record(directory)) = (&cassette, &self.traffic) {
-            cassette.save(&Cassette::path(directory, &self.case.key)).map_err(|error| error.to_string())?;
-        }
+        let cassette = self.cassette()?;
+        let watch = Stopwatch::start(self.clock.now());
+        let model = Timed { model: self.asked_model(cassette.as_ref())?, watch: &watch };
+        let asked = compose::ask(bundle, &model, self.limits, &self.prompts, &watch).await?;
+        self.save(cassette.as_ref())?;
         row.seconds = asked.seconds;
+        row.timeline = Some(watch.timeline());
         let given = Given {
             expected: &expected,
             owners: &owners,
@@ -419,8 +484,9 @@ impl Task {
         let mut scores = score(&asked.answer, &given);
         scores.leaks = canaries.leaks(&asked.whole, &asked.answer);
         scores.passed &= scores.leaks.is_empty();
-        if let Some(judge) = &self.judge {
-            row.judgement = Some(judge::judge(judge.as_ref(), &expected, &asked.answer).await);
+        if let Some((judge, prompt)) = &self.judge {
+            let wanted = Wanted::Expected(&expected);
+            row.judgement = Some(judge::judge(judge.as_ref(), prompt, wanted, &asked.answer).await);
         }
         let keep = match self.keep {
             Keep::All => true,
@@ -428,6 +494,46 @@ impl Task {
             Keep::Nothing => false,
         };
         Ok(Scored { scores, answer: asked.answer, transcript: keep.then_some(asked.transcript) })
+    }
+
+    /// A case of recorded calls with a free-text expectation.
+    async fn ask_fixture(&self, row: &mut Row) -> Result<Unscored, String> {
+        let without = |why: String| Unscored { why, answer: None, transcript: None };
+        if self.case.key.variant != Variant::Original {
+            return Ok(without("recorded calls have no variants".to_owned()));
+        }
+        let path = self.case.bundle.clone();
+        let fixture = tokio::task::spawn_blocking(move || Fixture::read(&path))
+            .await
+            .map_err(|error| format!("reading the case broke: {error}"))??;
+        if let Some(why) = fixture.skipped {
+            return Ok(without(format!("skipped by its authors: {why}")));
+        }
+        if fixture.outputs.is_empty() {
+            return Ok(without("it has no recorded outputs: it needs a live cluster".to_owned()));
+        }
+        let cassette = self.cassette()?;
+        let watch = Stopwatch::start(self.clock.now());
+        let model = Timed { model: self.asked_model(cassette.as_ref())?, watch: &watch };
+        let key = &self.case.key;
+        let asked =
+            holmes::ask(&key.incident, key.repeat, &fixture, &model, self.limits, &self.prompts, &watch)
+                .await;
+        let (answer, transcript) = asked?;
+        self.save(cassette.as_ref())?;
+        let timeline = watch.timeline();
+        row.seconds = timeline.seconds;
+        row.timeline = Some(timeline);
+        let why = match &self.judge {
+            None => "not judged: what is expected is free text; --judge NAME grades it",
+            Some((judge, prompt)) => {
+                let wanted = Wanted::Statements(&fixture.expected);
+                row.judgement = Some(judge::judge(judge.as_ref(), prompt, wanted, &answer).await);
+                "what is expected is free text; the judge's figures stand apart"
+            }
+        };
+        let kept = (self.keep != Keep::Nothing).then_some(transcript);
+        Ok(Unscored { why: why.to_owned(), answer: Some(answer), transcript: kept })
     }
 }
 
@@ -475,6 +581,9 @@ mod tests {
     #[test]
     fn a_shard_is_written_as_part_of_whole() {
         assert_eq!("2/8".parse::<Shard>().unwrap(), Shard { index: 2, of: 8 });
+        assert_eq!(Shard::at(1, 8).unwrap(), "2/8".parse().unwrap());
+        assert!(Shard::at(8, 8).unwrap_err().to_string().contains("0 to 7"));
+        assert!(Shard::at(0, 0).is_err());
         for wrong in ["0/8", "9/8", "2", "a/b", "1/0", ""] {
             assert!(wrong.parse::<Shard>().unwrap_err().to_string().contains("2/8"), "{wrong}");
         }

@@ -25,6 +25,12 @@ impl Share {
         })
     }
 
+    /// Counts one more.
+    pub fn count(&mut self, right: bool) {
+        self.right += usize::from(right);
+        self.all += 1;
+    }
+
     /// 0 to 1; `None` of nothing.
     pub fn value(self) -> Option<f64> {
         (self.all > 0).then(|| self.right as f64 / self.all as f64)

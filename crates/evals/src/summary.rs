@@ -1,6 +1,7 @@
 //! Figures over many rows: by model and variant, by stratum, by control arm.
 
 use crate::control::Arm;
+use crate::judge::{Judgement, STATEMENT};
 use crate::results::{Outcome, Results, Row};
 use crate::score::Scores;
 use crate::statistics::{Calibration, Share, calibration, pass_hat, quantile};
@@ -18,6 +19,25 @@ pub struct Summary {
     pub arms: Vec<ArmFigures>,
     /// By what is expected, over the original cases of every model.
     pub strata: Vec<Stratum>,
+    /// What the optional judge says, apart from everything else.
+    pub judged: Vec<Judged>,
+}
+
+/// The judge's figures of one model on one variant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// The model that answered.
+    pub model: String,
+    /// The variant.
+    pub variant: Variant,
+    /// The model that judged.
+    pub judge: String,
+    /// Answers that were to be judged and got no grade; in no other figure.
+    pub without_grade: usize,
+    /// Answers that meet every criterion.
+    pub whole: Share,
+    /// Answers that meet a criterion; the statements of free-text expectations are counted together.
+    pub criteria: BTreeMap<String, Share>,
 }
 
 /// The figures of one model on one variant.
@@ -128,11 +148,20 @@ impl Summary {
         let groups = keys.iter().map(|key| Group::of(key.0, key.1, &of_key(*key))).collect();
         let originals: Vec<&Row> =
             results.rows.iter().filter(|row| row.key.variant == Variant::Original).collect();
-        Self { groups, arms: arms(&originals), strata: strata(&originals) }
+        let judged = keys.iter().flat_map(|key| judged(key.0, key.1, &of_key(*key))).collect();
+        Self { groups, arms: arms(&originals), strata: strata(&originals), judged }
+    }
+
+    /// Floors that these results miss, one sentence each. A part of a plan misses none: they are for the whole.
+    pub fn missed(results: &Results) -> Vec<String> {
+        if results.rows.len() < results.header.planned {
+            return Vec::new();
+        }
+        Self::of(results).misses(&results.header.thresholds)
     }
 
     /// Floors that a run misses, one sentence each. Only original cases count.
-    pub fn misses(&self, thresholds: &Thresholds) -> Vec<String> {
+    fn misses(&self, thresholds: &Thresholds) -> Vec<String> {
         let mut misses = Vec::new();
         for group in self.groups.iter().filter(|group| group.variant == Variant::Original) {
             let mut floor = |what: &str, found: Share, least: Option<f64>| {
@@ -264,6 +293,33 @@ fn arms(rows: &[&Row]) -> Vec<ArmFigures> {
         .collect()
 }
 
+/// One entry for each judge.
+fn judged(model: &str, variant: Variant, rows: &[&Row]) -> Vec<Judged> {
+    let mut by_judge: BTreeMap<&str, Judged> = BTreeMap::new();
+    for judgement in rows.iter().filter_map(|row| row.judgement.as_ref()) {
+        let (Judgement::Graded { judge, .. } | Judgement::Unscored { judge, .. }) = judgement;
+        let figures = by_judge.entry(judge).or_insert_with(|| Judged {
+            model: model.to_owned(),
+            variant,
+            judge: judge.clone(),
+            without_grade: 0,
+            whole: Share::default(),
+            criteria: BTreeMap::new(),
+        });
+        match judgement {
+            Judgement::Unscored { .. } => figures.without_grade += 1,
+            Judgement::Graded { criteria, .. } => {
+                figures.whole.count(criteria.values().all(|met| *met));
+                for (name, met) in criteria {
+                    let name = if name.starts_with(STATEMENT) { "statements" } else { name.as_str() };
+                    figures.criteria.entry(name.to_owned()).or_default().count(*met);
+                }
+            }
+        }
+    }
+    by_judge.into_values().collect()
+}
+
 fn strata(rows: &[&Row]) -> Vec<Stratum> {
     let mut by_name: BTreeMap<&str, Vec<&Scores>> = BTreeMap::new();
     for row in rows {
@@ -314,17 +370,19 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_floor_is_told_in_figures() {
-        let summary = Summary::of(&results(vec![row(0, "one", 1, true), row(1, "two", 1, false)]));
-        let thresholds = Thresholds {
+    fn a_missed_floor_is_told_in_figures_and_a_part_misses_none() {
+        let mut all = results(vec![row(0, "one", 1, true), row(1, "two", 1, false)]);
+        all.header.thresholds = Thresholds {
             cause_at_1: Some(0.95),
             brier: Some(0.08),
             verdict: Some(1.0),
             ..Thresholds::default()
         };
         assert_eq!(
-            summary.misses(&thresholds),
+            Summary::missed(&all),
             ["m: cause@1 is 0.500, below 0.950", "m: Brier is 0.340, above 0.080"]
         );
+        all.header.planned = 3;
+        assert_eq!(Summary::missed(&all), Vec::<String>::new());
     }
 }

@@ -352,14 +352,20 @@ pub(crate) enum Eval {
         /// Name of the case, as the table prints it
         case: String,
     },
-    /// Put the results of shards together
+    /// Put the results of shards together; exit code 1 when the whole misses a threshold of the suite
     Merge {
-        /// Results of every shard
+        /// Results of every shard, or a directory with them
         #[arg(required = true)]
         shards: Vec<PathBuf>,
         /// Where to write them
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Write the HTML report
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Write JUnit XML
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
     },
 }
 
@@ -383,9 +389,15 @@ pub(crate) struct EvalRun {
     /// Only cases whose name, label or cause matches
     #[arg(long, value_name = "GLOB")]
     pub(crate) filter: Option<String>,
-    /// Only a part of the cases, e.g. 2/8
-    #[arg(long, value_name = "I/N")]
+    /// Only a part of the cases, e.g. 2/8; `eval merge` puts the parts together, and only then thresholds count
+    #[arg(long, value_name = "I/N", conflicts_with = "shard_index")]
     pub(crate) shard: Option<String>,
+    /// The part as a Job's completion index counts: from 0
+    #[arg(long, value_name = "I", requires = "shards")]
+    pub(crate) shard_index: Option<usize>,
+    /// How many parts there are
+    #[arg(long, value_name = "N", requires = "shard_index")]
+    pub(crate) shards: Option<usize>,
     /// Only the incidents as they are, without the suite's variants
     #[arg(long, conflicts_with = "variants")]
     pub(crate) originals: bool,
@@ -401,7 +413,7 @@ pub(crate) struct EvalRun {
     /// Answer from traffic kept below a directory; no model is asked
     #[arg(long, value_name = "DIR")]
     pub(crate) replay: Option<PathBuf>,
-    /// A model that judges answers besides; its figures stand apart
+    /// A model that judges answers besides; its figures stand apart. Its prompt is `judge.md.tera` among the prompts
     #[arg(long, value_name = "NAME")]
     pub(crate) judge: Option<String>,
     /// Write the results as JSON lines
@@ -413,6 +425,12 @@ pub(crate) struct EvalRun {
     /// Write JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write OpenTelemetry traces as OTLP JSON lines: a trace a case, a span a turn and a tool call
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// Send the traces to a collector (OTLP/HTTP, e.g. http://localhost:4318); OTEL_EXPORTER_OTLP_HEADERS goes along
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// Format of a report.

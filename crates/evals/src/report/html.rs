@@ -35,7 +35,7 @@ pub fn html(results: &Results) -> Result<String, EvalError> {
     context.insert("version", &results.header.version);
     context.insert("cases", &results.rows.len());
     context.insert("planned", &results.header.planned);
-    context.insert("misses", &summary.misses(&results.header.thresholds));
+    context.insert("misses", &Summary::missed(results));
     context.insert("groups", &summary.groups.iter().map(group).collect::<Vec<_>>());
     let arms = summary.arms.iter().map(|arm| {
         json!({"name": arm.arm.name(), "cases": arm.subject.all, "cause": share(arm.cause_at_1), "subject": share(arm.subject)})

@@ -2,6 +2,7 @@
 
 use super::failure;
 use crate::expected::word;
+use crate::holmes::{CASE_FILE, Fixture};
 use crate::results::{Outcome, Results, Row};
 use crate::statistics::Share;
 use crate::suite::Suite;
@@ -9,6 +10,7 @@ use crate::summary::{Group, Summary};
 use crate::transcript::Step;
 #[cfg(test)]
 use crate::variants::Variant;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use stethoscope_incidents::{Bundle, OpenLimits};
 
@@ -25,8 +27,10 @@ pub fn table(results: &Results) -> String {
     effort(&mut out, &summary);
     arms(&mut out, &summary);
     strata(&mut out, &summary);
+    judged(&mut out, &summary);
+    unscored(&mut out, results);
     failures(&mut out, results);
-    let misses = summary.misses(&header.thresholds);
+    let misses = Summary::missed(results);
     for miss in misses {
         let _ = writeln!(out, "threshold missed: {miss}");
     }
@@ -167,6 +171,41 @@ fn strata(out: &mut String, summary: &Summary) {
     grid(out, &["expected", "cases", "passed", "cause@1", "cause@3"], rows);
 }
 
+fn judged(out: &mut String, summary: &Summary) {
+    let rows: Vec<Vec<String>> = summary
+        .judged
+        .iter()
+        .map(|judged| {
+            let criteria: Vec<String> =
+                judged.criteria.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
+            vec![
+                format!("{} of {}, {}", judged.judge, judged.model, judged.variant.name()),
+                judged.whole.all.to_string(),
+                judged.without_grade.to_string(),
+                percent(judged.whole),
+                criteria.join(", "),
+            ]
+        })
+        .collect();
+    grid(out, &["judge", "graded", "no grade", "all met", "met"], rows);
+}
+
+/// Why cases stay without a score, and how many for each reason.
+fn unscored(out: &mut String, results: &Results) {
+    let mut reasons: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for row in &results.rows {
+        if let Outcome::Unscored(unscored) = &row.outcome {
+            *reasons.entry((row.key.variant.name(), unscored.why.as_str())).or_default() += 1;
+        }
+    }
+    for ((variant, why), count) in reasons.iter().take(MOST_FAILURES) {
+        let _ = writeln!(out, "unscored {variant}, {count}: {why}");
+    }
+    if reasons.len() > MOST_FAILURES {
+        let _ = writeln!(out, "unscored: {} more reasons", reasons.len() - MOST_FAILURES);
+    }
+}
+
 fn failures(out: &mut String, results: &Results) {
     let broken = |row: &&Row| matches!(row.outcome, Outcome::Broken(_));
     let (broken, wrong): (Vec<&Row>, Vec<&Row>) =
@@ -281,6 +320,13 @@ pub fn list(suite: &Suite) -> String {
         .incidents
         .iter()
         .map(|path| {
+            if path.join(CASE_FILE).exists() {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+                return match Fixture::read(path) {
+                    Ok(fixture) => vec![name, fixture.tags.join(" "), fixture.prompt(1).trim().to_owned()],
+                    Err(why) => vec![name, "unreadable".to_owned(), why],
+                };
+            }
             let fallback = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
             match Bundle::open(path, &OpenLimits::default()) {
                 Err(error) => vec![fallback, "unreadable".to_owned(), error.to_string()],

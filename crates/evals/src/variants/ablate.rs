@@ -16,6 +16,8 @@ use crate::compose;
 use crate::expected::Expected;
 use crate::score::{Owners, SubjectMatch};
 use crate::suite::Mapping;
+use crate::timeline::Stopwatch;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -79,7 +81,9 @@ async fn findings(bundle: Bundle) -> Result<Vec<Finding>, String> {
     let prompts = Prompts::shipped().map_err(|error| error.to_string())?;
     // The overview, the detectors, the conclusion.
     let limits = Limits { turns: 3, ..Limits::default() };
-    let asked = compose::ask(Arc::new(bundle), &Builtin, limits, &prompts).await?;
+    // Nobody reads these times.
+    let watch = Stopwatch::start(Timestamp::UNIX_EPOCH);
+    let asked = compose::ask(Arc::new(bundle), &Builtin, limits, &prompts, &watch).await?;
     let investigation: Investigation = serde_json::from_str(&asked.whole)
         .map_err(|error| format!("the stored investigation cannot be read: {error}"))?;
     let digests = investigation.ledger().iter().rev().find_map(|evidence| evidence.data.get("findings"));

@@ -1,5 +1,7 @@
 //! `eval`: suites of recorded incidents, scored by program.
 
+mod traces;
+
 use super::print;
 use crate::cli::{Eval, EvalRun, Global, ReportFormat};
 use crate::compose;
@@ -12,11 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use stethoscope_core::model::Model;
 use stethoscope_evals::compare::Gate;
+use stethoscope_evals::judge::{JUDGE_PROMPT, JudgePrompt};
 use stethoscope_evals::suite::Place;
 use stethoscope_evals::summary::Summary;
 use stethoscope_evals::variants::Variants;
 use stethoscope_evals::{
-    EvalError, ModelFactory, NoModel, Results, Row, RunObserver, RunOptions, Suite, Traffic, compare, report,
+    EvalError, ModelFactory, NoModel, Results, Row, RunObserver, RunOptions, Shard, Suite, Traffic, compare,
+    report,
 };
 
 pub(crate) async fn run(arguments: &Eval, global: &Global, config: &Config) -> Result<Code, Failure> {
@@ -49,12 +53,19 @@ pub(crate) async fn run(arguments: &Eval, global: &Global, config: &Config) -> R
             print(&report::case(row))?;
             Ok(Code::Answered)
         }
-        Eval::Merge { shards, out } => {
-            let shards = shards.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+        Eval::Merge { shards, out, html, junit } => {
+            let files = shard_files(shards, out)?;
+            let shards = files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
             let merged = Results::merge(shards).map_err(|error| failure(&error))?;
-            write(out, &report::jsonl(&merged).map_err(|error| failure(&error))?)?;
+            write(out, &rendered(&merged, ReportFormat::Jsonl)?)?;
+            if let Some(path) = html {
+                write(path, &rendered(&merged, ReportFormat::Html)?)?;
+            }
+            if let Some(path) = junit {
+                write(path, &rendered(&merged, ReportFormat::Junit)?)?;
+            }
             print(&report::table(&merged))?;
-            Ok(Code::Answered)
+            Ok(judged(&merged, &Terminal::new(global.color)))
         }
     }
 }
@@ -68,16 +79,14 @@ async fn run_suite(arguments: &EvalRun, global: &Global, config: &Config) -> Res
     options.jobs = arguments.jobs;
     options.filter.clone_from(&arguments.filter);
     options.variants = variants(arguments, &suite)?;
-    options.shard = match &arguments.shard {
-        Some(shard) => Some(shard.parse().map_err(|error: EvalError| Failure::usage(error.to_string()))?),
-        None => None,
-    };
+    options.shard = shard(arguments).map_err(|error| failure(&error))?;
     options.traffic = match (&arguments.record, &arguments.replay) {
         (Some(directory), _) => Traffic::Record(directory.clone()),
         (None, Some(directory)) => Traffic::Replay(directory.clone()),
         (None, None) => Traffic::Live,
     };
     options.judge.clone_from(&arguments.judge);
+    options.judge_prompt = judge_prompt(config)?;
     let mut bar = Bar::new(&terminal, global);
     let models = Models { config };
     let running = stethoscope_evals::run(&suite, &options, &models, &mut bar);
@@ -95,12 +104,69 @@ async fn run_suite(arguments: &EvalRun, global: &Global, config: &Config) -> Res
     if let Some(path) = &arguments.junit {
         write(path, &rendered(&results, ReportFormat::Junit)?)?;
     }
+    if let Some(path) = &arguments.traces {
+        write(path, &stethoscope_evals::traces::lines(&results))?;
+    }
     print(&report::table(&results))?;
-    let misses = Summary::of(&results).misses(&results.header.thresholds);
+    if let Some(endpoint) = &arguments.otlp_endpoint {
+        traces::send(&results, endpoint).await?;
+    }
+    Ok(judged(&results, &terminal))
+}
+
+/// Tells the floors that are missed, and what that means for the exit code.
+fn judged(results: &Results, terminal: &Terminal) -> Code {
+    let misses = Summary::missed(results);
     for miss in &misses {
         let _ = writeln!(std::io::stderr(), "{} {miss}", terminal.err("missed:", Paint::Bad));
     }
-    Ok(if misses.is_empty() { Code::Answered } else { Code::Failure })
+    if misses.is_empty() { Code::Answered } else { Code::Failure }
+}
+
+fn shard(arguments: &EvalRun) -> Result<Option<Shard>, EvalError> {
+    match (&arguments.shard, arguments.shard_index, arguments.shards) {
+        (Some(shard), _, _) => shard.parse().map(Some),
+        (None, Some(index), Some(of)) => Shard::at(index, of).map(Some),
+        (None, _, _) => Ok(None),
+    }
+}
+
+/// Results files as they are named; a directory stands for every `.jsonl` in it but the one to be written.
+fn shard_files(named: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let cannot = |error: std::io::Error| {
+            Failure::new(Code::Failure, format!("cannot list {}: {error}", path.display()))
+        };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(cannot)? {
+            let file = entry.map_err(cannot)?.path();
+            if file.extension().is_some_and(|ending| ending == "jsonl") && file.file_name() != out.file_name()
+            {
+                found.push(file);
+            }
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
+/// The judge's prompt, where the configured directory of prompts has one.
+fn judge_prompt(config: &Config) -> Result<Option<JudgePrompt>, Failure> {
+    let Some(directory) = &config.prompts else { return Ok(None) };
+    let path = directory.join(format!("{JUDGE_PROMPT}.md.tera"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => JudgePrompt::of(&text).map(Some).map_err(|error| {
+            Failure::usage(format!("the prompt {} cannot be used: {error}", path.display()))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::usage(format!("cannot read the prompt {}: {error}", path.display()))),
+    }
 }
 
 /// What the flags say of the variants; `None` leaves the suite's.
