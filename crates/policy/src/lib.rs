@@ -51,7 +51,8 @@ mod selector;
 mod traffic;
 
 pub use engine::{
-    Audit, CidrNodes, Enforcement, Engine, LocalHost, Outcome, Plugin, Service, ServicePort, Settings, Surroundings,
+    Audit, CidrNodes, Enforcement, Engine, LocalHost, Outcome, Plugin, Service, ServicePort, Settings,
+    Surroundings,
 };
 pub use error::PolicyError;
 pub use explain::{Decision, End, Gap, NearMiss, RuleRef, SideVerdict, Verdict};

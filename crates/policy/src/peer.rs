@@ -167,7 +167,9 @@ impl Peer {
     /// What it is called in sentences.
     pub(crate) fn called(&self) -> String {
         match self {
-            Self::Pod(pod) if pod.host_network => format!("host-networked pod {}/{}", pod.namespace, pod.name),
+            Self::Pod(pod) if pod.host_network => {
+                format!("host-networked pod {}/{}", pod.namespace, pod.name)
+            }
             Self::Pod(pod) => format!("pod {}/{}", pod.namespace, pod.name),
             Self::Node(node) => format!("node {}", node.name),
             Self::World(world) => match (&world.ip, world.names.known().and_then(|names| names.first())) {

@@ -1,4 +1,5 @@
 //! Upstream's documented semantics as questions with expected answers (`tests/cases/*.yaml`).
+#![expect(clippy::unwrap_used, reason = "helpers outside #[test] functions fail the test that called them")]
 
 use pretty_assertions::assert_eq;
 use serde::Deserialize;
@@ -91,13 +92,12 @@ fn check(file: &str) -> usize {
             Surroundings { services: Known::Known(file.services.clone()), ..Surroundings::default() };
         let settings = scenario.settings.as_ref().unwrap_or(&file.settings).clone();
         let engine = Engine::new(policies, surroundings, settings);
-        let problems: Vec<String> =
-            engine.problems().map(|it| format!("{}: {}", it.path, it.says)).collect();
+        let problems: Vec<String> = engine.problems().map(|it| format!("{}: {}", it.path, it.says)).collect();
         assert_eq!(problems, scenario.problems, "{}", scenario.says);
         for question in &scenario.ask {
             asked += 1;
             let peer = |name: &str| {
-                let mut peer = file.peers.get(name).unwrap_or_else(|| panic!("no peer {name}")).clone();
+                let mut peer = file.peers[name].clone();
                 if let Peer::Pod(pod) = &mut peer
                     && pod.namespace_labels == Known::Unknown
                     && let Some(labels) = file.namespaces.get(&pod.namespace)
@@ -116,14 +116,20 @@ fn check(file: &str) -> usize {
             let about = format!("{}: {} to {} on {}", scenario.says, question.from, question.to, question.on);
             assert_eq!(verdict.outcome, question.is, "{about}\n{verdict}");
             assert_eq!(engine.decide(&traffic), question.is, "{about}");
-            for (expected, side) in [(&question.egress, &verdict.egress), (&question.ingress, &verdict.ingress)] {
+            for (expected, side) in
+                [(&question.egress, &verdict.egress), (&question.ingress, &verdict.ingress)]
+            {
                 if let Some(Value::String(expected)) = expected {
                     assert_eq!(&decision(side), expected, "{about}\n{verdict}");
                 }
             }
             if let Some(nearest) = &question.nearest {
                 let misses = verdict.egress.nearest.iter().chain(&verdict.ingress.nearest);
-                assert_eq!(misses.map(ToString::to_string).next().as_ref(), Some(nearest), "{about}\n{verdict}");
+                assert_eq!(
+                    misses.map(ToString::to_string).next().as_ref(),
+                    Some(nearest),
+                    "{about}\n{verdict}"
+                );
             }
             if let Some(note) = &question.note {
                 let mut notes = verdict.egress.notes.iter().chain(&verdict.ingress.notes);

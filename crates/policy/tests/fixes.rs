@@ -1,11 +1,12 @@
 //! Suggestions, their text, and their proofs.
+#![expect(clippy::unwrap_used, reason = "helpers outside #[test] functions fail the test that called them")]
 
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use stethoscope_policy::{
-    Change, ChangeError, Edit, EditKind, Engine, Fate, Known, NamedPort, Observed, Outcome, PatchOp, Peer, Plugin,
-    Pod, Policy, Request, Reserved, Settings, Suggestions, Surroundings, Traffic, Transport, World,
+    Change, ChangeError, Edit, EditKind, Engine, Fate, Known, NamedPort, Observed, Outcome, PatchOp, Peer,
+    Plugin, Pod, Policy, Request, Reserved, Settings, Suggestions, Surroundings, Traffic, Transport, World,
 };
 
 fn engine(plugin: Plugin, policies: &[Value]) -> Engine {
@@ -17,14 +18,21 @@ fn pod(namespace: &str, app: &str, name: &str) -> Arc<Peer> {
     Arc::new(Peer::Pod(Pod {
         namespace: namespace.into(),
         name: name.into(),
-        labels: [("app".to_owned(), app.to_owned()), ("pod-template-hash".to_owned(), "5f6d".to_owned())].into(),
+        labels: [("app".to_owned(), app.to_owned()), ("pod-template-hash".to_owned(), "5f6d".to_owned())]
+            .into(),
         namespace_labels: Known::Known([].into()),
         named_ports: Known::Known(Vec::<NamedPort>::new()),
         ..Pod::default()
     }))
 }
 
-fn seen(source: &Arc<Peer>, destination: &Arc<Peer>, transport: Transport, count: u64, fate: Fate) -> Observed {
+fn seen(
+    source: &Arc<Peer>,
+    destination: &Arc<Peer>,
+    transport: Transport,
+    count: u64,
+    fate: Fate,
+) -> Observed {
     let traffic =
         Traffic { source: source.clone(), destination: destination.clone(), transport, request: None };
     Observed { traffic, count, fate }
@@ -58,7 +66,9 @@ fn a_missing_port_goes_into_the_rule_that_lacks_nothing_else() {
     let engine = engine(Plugin::Other, &[ports_of_callers()]);
     let (api, other) = (pod("shop", "api", "api-0"), pod("shop", "batch", "batch-0"));
     let denied: Vec<Observed> = (0..3)
-        .map(|it| seen(&pod("shop", "web", &format!("web-{it}")), &api, Transport::tcp(8080), 104, Fate::Dropped))
+        .map(|it| {
+            seen(&pod("shop", "web", &format!("web-{it}")), &api, Transport::tcp(8080), 104, Fate::Dropped)
+        })
         .collect();
     let mut observed = denied.clone();
     observed.push(seen(&other, &api, Transport::tcp(8080), 5, Fate::Dropped));
@@ -123,7 +133,8 @@ fn a_change_that_opens_less_of_what_was_observed_comes_first() {
             "spec": { "podSelector": {}, "ingress": [{ "from": [{ "podSelector": { "matchLabels": { "app": "web" } } }], "ports": [{ "port": 80 }] }] },
         })],
     );
-    let (web, api, db) = (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
+    let (web, api, db) =
+        (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
     let denied = [seen(&web, &api, Transport::tcp(8080), 10, Fate::Dropped)];
     let observed = [seen(&web, &db, Transport::tcp(8080), 3, Fate::Dropped)];
     let suggestions = engine.suggest(&denied, &observed);
@@ -152,7 +163,8 @@ fn both_ends_are_mended_where_both_deny() {
         })
     };
     let engine = engine(Plugin::Other, &[closed("a", json!(["Egress"])), closed("b", json!(["Ingress"]))]);
-    let denied = [seen(&pod("a", "from", "from-0"), &pod("b", "to", "to-0"), Transport::udp(53), 2, Fate::Dropped)];
+    let denied =
+        [seen(&pod("a", "from", "from-0"), &pod("b", "to", "to-0"), Transport::udp(53), 2, Fate::Dropped)];
     let suggestions = engine.suggest(&denied, &denied);
     let best = &suggestions.ranked[0];
     assert_eq!(best.proof.to_string(), "would allow 2 of 2 dropped, opens 0 other observed pairs");
@@ -179,13 +191,20 @@ fn callers_of_one_pod_share_one_new_policy() {
         seen(&node, &api, Transport::tcp(9090), 2, Fate::Dropped),
     ];
     let suggestions = engine.suggest(&denied, &denied);
-    let own = suggestions.ranked.iter().find(|it| it.change.edits.iter().all(|edit| edit.kind == EditKind::NewPolicy));
+    let own = suggestions
+        .ranked
+        .iter()
+        .find(|it| it.change.edits.iter().all(|edit| edit.kind == EditKind::NewPolicy));
     let own = own.unwrap();
     assert_eq!(own.proof.to_string(), "would allow 6 of 6 dropped, opens 0 other observed pairs");
     // A NetworkPolicy can't name nodes with Cilium: that one needs a policy of Cilium's.
     let kinds: Vec<&str> = own.change.edits.iter().map(|edit| edit.policy.kind.as_str()).collect();
     assert_eq!(kinds, ["NetworkPolicy", "CiliumNetworkPolicy"]);
-    assert!(own.change.edits[1].yaml.contains("fromEntities:\n        - remote-node\n"), "{}", own.change.edits[1].yaml);
+    assert!(
+        own.change.edits[1].yaml.contains("fromEntities:\n        - remote-node\n"),
+        "{}",
+        own.change.edits[1].yaml
+    );
 }
 
 #[test]
@@ -228,9 +247,19 @@ fn a_refused_request_is_added_to_the_requests_of_the_rule() {
             },
         })],
     );
-    let mut refused = seen(&pod("shop", "web", "web-0"), &pod("shop", "api", "api-0"), Transport::tcp(80), 4, Fate::Dropped);
-    refused.traffic.request =
-        Some(Request::Http { method: "GET".into(), path: "/v1.0/x".into(), host: String::new(), headers: Vec::new() });
+    let mut refused = seen(
+        &pod("shop", "web", "web-0"),
+        &pod("shop", "api", "api-0"),
+        Transport::tcp(80),
+        4,
+        Fate::Dropped,
+    );
+    refused.traffic.request = Some(Request::Http {
+        method: "GET".into(),
+        path: "/v1.0/x".into(),
+        host: String::new(),
+        headers: Vec::new(),
+    });
     let suggestions = engine.suggest(std::slice::from_ref(&refused), &[]);
     assert_eq!(
         suggestions.ranked[0].change.edits,
@@ -247,7 +276,10 @@ fn a_refused_request_is_added_to_the_requests_of_the_rule() {
             yaml: "method: GET\npath: \"/v1\\\\.0/x\"\n".into(),
         }]
     );
-    assert_eq!(suggestions.ranked[0].proof.to_string(), "would allow 4 of 4 dropped, opens 0 other observed pairs");
+    assert_eq!(
+        suggestions.ranked[0].proof.to_string(),
+        "would allow 4 of 4 dropped, opens 0 other observed pairs"
+    );
 }
 
 #[test]
@@ -261,7 +293,8 @@ fn explicit_denials_and_what_is_not_denied_are_said_instead_of_mended() {
             "spec": { "endpointSelector": { "matchLabels": { "app": "api" } }, "ingressDeny": [{ "fromEntities": ["all"] }] },
         })],
     );
-    let (web, api, db) = (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
+    let (web, api, db) =
+        (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
     let denied = [
         seen(&web, &api, Transport::tcp(80), 1, Fate::Dropped),
         seen(&web, &db, Transport::tcp(80), 1, Fate::Dropped),
@@ -282,7 +315,8 @@ fn explicit_denials_and_what_is_not_denied_are_said_instead_of_mended() {
 #[test]
 fn a_proof_says_what_closes_and_what_went_otherwise() {
     let engine = engine(Plugin::Other, &[]);
-    let (web, api, db) = (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
+    let (web, api, db) =
+        (pod("shop", "web", "web-0"), pod("shop", "api", "api-0"), pod("shop", "db", "db-0"));
     let manifest = ports_of_callers();
     let change = Change {
         edits: vec![Edit {

@@ -1,12 +1,13 @@
 //! What must hold for any input.
+#![expect(clippy::unwrap_used, reason = "helpers outside #[test] functions fail the test that called them")]
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use stethoscope_policy::{
-    Engine, Fate, Known, Kind, NamedPort, Observed, Outcome, Peer, Plugin, Pod, Policy, Protocol, Reserved, Settings,
-    Surroundings, Traffic, Transport, World,
+    Engine, Fate, Kind, Known, NamedPort, Observed, Outcome, Peer, Plugin, Pod, Policy, Protocol, Reserved,
+    Settings, Surroundings, Traffic, Transport, World,
 };
 
 const KINDS: [Kind; 6] = [
@@ -20,13 +21,70 @@ const KINDS: [Kind; 6] = [
 
 /// Words that reach deep into the readers.
 const WORDS: [&str; 64] = [
-    "spec", "specs", "ingress", "egress", "ingressDeny", "egressDeny", "from", "to", "ports", "port", "endPort",
-    "protocol", "podSelector", "namespaceSelector", "matchLabels", "matchExpressions", "key", "operator", "values",
-    "ipBlock", "cidr", "except", "policyTypes", "endpointSelector", "nodeSelector", "fromEndpoints", "toEndpoints",
-    "fromEntities", "toEntities", "toFQDNs", "matchName", "matchPattern", "toPorts", "rules", "http", "dns", "path",
-    "method", "headers", "icmps", "fields", "type", "family", "toCIDRSet", "fromCIDR", "cidrGroupRef", "toServices",
-    "k8sService", "k8sServiceSelector", "enableDefaultDeny", "subject", "namespaces", "pods", "action", "priority",
-    "tier", "networks", "domainNames", "protocols", "tcp", "destinationPort", "number", "In", "app",
+    "spec",
+    "specs",
+    "ingress",
+    "egress",
+    "ingressDeny",
+    "egressDeny",
+    "from",
+    "to",
+    "ports",
+    "port",
+    "endPort",
+    "protocol",
+    "podSelector",
+    "namespaceSelector",
+    "matchLabels",
+    "matchExpressions",
+    "key",
+    "operator",
+    "values",
+    "ipBlock",
+    "cidr",
+    "except",
+    "policyTypes",
+    "endpointSelector",
+    "nodeSelector",
+    "fromEndpoints",
+    "toEndpoints",
+    "fromEntities",
+    "toEntities",
+    "toFQDNs",
+    "matchName",
+    "matchPattern",
+    "toPorts",
+    "rules",
+    "http",
+    "dns",
+    "path",
+    "method",
+    "headers",
+    "icmps",
+    "fields",
+    "type",
+    "family",
+    "toCIDRSet",
+    "fromCIDR",
+    "cidrGroupRef",
+    "toServices",
+    "k8sService",
+    "k8sServiceSelector",
+    "enableDefaultDeny",
+    "subject",
+    "namespaces",
+    "pods",
+    "action",
+    "priority",
+    "tier",
+    "networks",
+    "domainNames",
+    "protocols",
+    "tcp",
+    "destinationPort",
+    "number",
+    "In",
+    "app",
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -125,7 +183,10 @@ fn peer() -> impl Strategy<Value = Arc<Peer>> {
     let pod = (
         prop::sample::select(vec!["n1", "n2"]),
         prop::sample::select(vec!["a", "b"]),
-        prop::sample::select(vec![Known::Unknown, Known::Known([("tier".to_owned(), "x".to_owned())].into())]),
+        prop::sample::select(vec![
+            Known::Unknown,
+            Known::Known([("tier".to_owned(), "x".to_owned())].into()),
+        ]),
         any::<bool>(),
         0..3_u8,
     );
@@ -157,8 +218,12 @@ fn traffic() -> impl Strategy<Value = Traffic> {
         Just(Transport::Port { protocol: Protocol::Tcp, port: None }),
         Just(Transport::Other("IGMP".into())),
     ];
-    (peer(), peer(), transport)
-        .prop_map(|(source, destination, transport)| Traffic { source, destination, transport, request: None })
+    (peer(), peer(), transport).prop_map(|(source, destination, transport)| Traffic {
+        source,
+        destination,
+        transport,
+        request: None,
+    })
 }
 
 fn read(kind: Kind, objects: &[Value]) -> Vec<Arc<Policy>> {

@@ -167,6 +167,11 @@ impl Engine {
         Self::with(policies, self.surroundings.clone(), self.settings.clone())
     }
 
+    /// The same cluster with these policies and no others.
+    pub(crate) fn only(&self, policies: Vec<Arc<Policy>>) -> Self {
+        Self::with(policies, self.surroundings.clone(), self.settings.clone())
+    }
+
     /// The policies, in the order in which they are asked.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies

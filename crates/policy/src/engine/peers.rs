@@ -58,7 +58,9 @@ impl Engine {
             Peer::World(_) => by_address(block, other.ips()),
             Peer::Pod(pod) if !pod.host_network && by_plugin => Match::No,
             Peer::Pod(_) | Peer::Node(_)
-                if by_plugin && other.managed().is_none() && self.settings.cidr_nodes == CidrNodes::Unmatched =>
+                if by_plugin
+                    && other.managed().is_none()
+                    && self.settings.cidr_nodes == CidrNodes::Unmatched =>
             {
                 Match::No
             }

@@ -82,19 +82,21 @@ fn set_matches(set: &PortSet, protocol: Protocol, port: Option<u16>, case: &Case
         (PortSet::Range(first, last), Some(port)) => Match::of((*first..=*last).contains(&port)),
         (PortSet::Range(..), None) => Match::Maybe,
         // A name means a container port of the destination, in both directions.
-        (PortSet::Named(name), port) => match case.traffic.destination.managed().map(|pod| &pod.named_ports) {
-            None => Match::No,
-            Some(Known::Unknown) => Match::Maybe,
-            Some(Known::Known(named)) => {
-                let meant = |it: &&crate::peer::NamedPort| it.name == *name && it.protocol == protocol;
-                match (named.iter().find(meant), port) {
-                    (None, _) => Match::No,
-                    (Some(_), None) => Match::Maybe,
-                    (Some(_), Some(port)) => {
-                        Match::of(named.iter().filter(meant).any(|it| it.port == port))
+        (PortSet::Named(name), port) => {
+            match case.traffic.destination.managed().map(|pod| &pod.named_ports) {
+                None => Match::No,
+                Some(Known::Unknown) => Match::Maybe,
+                Some(Known::Known(named)) => {
+                    let meant = |it: &&crate::peer::NamedPort| it.name == *name && it.protocol == protocol;
+                    match (named.iter().find(meant), port) {
+                        (None, _) => Match::No,
+                        (Some(_), None) => Match::Maybe,
+                        (Some(_), Some(port)) => {
+                            Match::of(named.iter().filter(meant).any(|it| it.port == port))
+                        }
                     }
                 }
             }
-        },
+        }
     }
 }

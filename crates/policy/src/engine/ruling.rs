@@ -111,7 +111,8 @@ impl<'a> Case<'a> {
         match (self.subject().managed(), self.other().managed()) {
             (Some(one), Some(other)) => {
                 !one.name.is_empty()
-                    && (&one.name, &one.namespace, &one.cluster) == (&other.name, &other.namespace, &other.cluster)
+                    && (&one.name, &one.namespace, &one.cluster)
+                        == (&other.name, &other.namespace, &other.cluster)
             }
             _ => false,
         }
@@ -120,7 +121,9 @@ impl<'a> Case<'a> {
 
 fn node(peer: &Peer) -> bool {
     match peer {
-        Peer::Node(_) | Peer::Reserved(Reserved::Host | Reserved::RemoteNode | Reserved::KubeApiserver) => true,
+        Peer::Node(_) | Peer::Reserved(Reserved::Host | Reserved::RemoteNode | Reserved::KubeApiserver) => {
+            true
+        }
         Peer::Pod(pod) => pod.host_network,
         Peer::World(_) | Peer::Reserved(_) => false,
     }
@@ -164,7 +167,9 @@ impl Engine {
             return Ruling::Itself;
         }
         let near = match (self.settings.plugin, self.settings.local_host, case.direction) {
-            (Plugin::Other, _, _) | (Plugin::Cilium, LocalHost::Always, Direction::Ingress) => case.same_node(),
+            (Plugin::Other, _, _) | (Plugin::Cilium, LocalHost::Always, Direction::Ingress) => {
+                case.same_node()
+            }
             (Plugin::Cilium, _, _) => Match::No,
         };
         if near == Match::Yes {
@@ -239,7 +244,9 @@ impl Engine {
         let mut allowed: Option<(Place, Way)> = None;
         let mut refused = None;
         for it in selected {
-            let Some(side) = self.policies[it.policy].sections[it.section].side(case.direction) else { continue };
+            let Some(side) = self.policies[it.policy].sections[it.section].side(case.direction) else {
+                continue;
+            };
             if side.isolates == Isolates::Yes {
                 isolated = isolated.max(it.sure);
             }
@@ -258,7 +265,9 @@ impl Engine {
                         _ => allowed = Some((place, fit.way)),
                     },
                     (_, Match::Maybe) => doubts.allow = true,
-                    (_, Match::No) if fit.reached.min(it.sure) == Match::Yes => refused = refused.or(Some(place)),
+                    (_, Match::No) if fit.reached.min(it.sure) == Match::Yes => {
+                        refused = refused.or(Some(place));
+                    }
                     (_, Match::No) => {}
                 }
             }

@@ -171,7 +171,10 @@ impl Gap {
         match self {
             Self::Undecided { .. } => 0,
             Self::Port { service: Some(_), .. } => 1,
-            Self::Property { .. } | Self::Port { .. } | Self::Request { .. } => 2,
+            Self::Property { .. }
+            | Self::Port { .. }
+            | Self::Request { .. }
+            | Self::Address { excepted: Some(_), .. } => 2,
             Self::Address { .. } | Self::Name { .. } => 3,
             Self::Sort { .. } => 6,
             Self::Nobody => 9,
@@ -183,7 +186,11 @@ impl Gap {
             Self::Undecided { .. } => 0,
             Self::Port { .. } => 1,
             Self::Request { .. } => 2,
-            Self::Property { .. } | Self::Sort { .. } | Self::Address { .. } | Self::Name { .. } | Self::Nobody => 3,
+            Self::Property { .. }
+            | Self::Sort { .. }
+            | Self::Address { .. }
+            | Self::Name { .. }
+            | Self::Nobody => 3,
         }
     }
 
@@ -243,7 +250,7 @@ impl Engine {
                 sort(&format!("pods with {}", wanted(selector)))
             }
             Who::Endpoints(selector) | Who::Nodes(selector) => properties(selector, found, end),
-            Who::Block(block) => self.address(block, found, end),
+            Who::Block(block) => address(block, found, end),
             Who::Group { name, .. } => sort(&format!("CiliumCIDRGroup {name}")),
             Who::Entity(entity) => sort(&format!("entity {}", entity.word())),
             Who::Name(pattern) => match found {
@@ -265,26 +272,6 @@ impl Engine {
             }
             Who::Unsupported(what) => vec![Gap::Undecided { what: what.clone() }],
         }
-    }
-
-    fn address(&self, block: &Block, found: &Peer, end: End) -> Vec<Gap> {
-        let inside = found.ips().iter().find(|ip| block.net.contains(*ip));
-        let except = inside.and_then(|ip| excepted(&block.except, ip));
-        if let (Some(ip), None) = (inside, except) {
-            // The address fits, so it is the sort of peer that networks do not match.
-            let wanted = format!("networks such as {}, which match neither pods nor nodes with Cilium", block.net);
-            return vec![Gap::Sort { end, wanted, found: format!("{} ({ip})", found.called()) }];
-        }
-        let Some(ip) = inside.or(found.ips().first()) else {
-            let wanted = format!("network {}", block.net);
-            return vec![Gap::Sort { end, wanted, found: found.called() }];
-        };
-        vec![Gap::Address {
-            end,
-            address: ip.to_string(),
-            networks: vec![block.net.to_string()],
-            excepted: except.map(ToString::to_string),
-        }]
     }
 
     fn port_gaps(&self, rule: &Rule, case: &Case<'_>) -> Vec<Gap> {
@@ -336,6 +323,27 @@ impl Engine {
     }
 }
 
+fn address(block: &Block, found: &Peer, end: End) -> Vec<Gap> {
+    let inside = found.ips().iter().find(|ip| block.net.contains(*ip));
+    let except = inside.and_then(|ip| excepted(&block.except, ip));
+    if let (Some(ip), None) = (inside, except) {
+        // The address fits, so it is the sort of peer that networks do not match.
+        let wanted =
+            format!("networks such as {}, which match neither pods nor nodes with Cilium", block.net);
+        return vec![Gap::Sort { end, wanted, found: format!("{} ({ip})", found.called()) }];
+    }
+    let Some(ip) = inside.or(found.ips().first()) else {
+        let wanted = format!("network {}", block.net);
+        return vec![Gap::Sort { end, wanted, found: found.called() }];
+    };
+    vec![Gap::Address {
+        end,
+        address: ip.to_string(),
+        networks: vec![block.net.to_string()],
+        excepted: except.map(ToString::to_string),
+    }]
+}
+
 fn request_gap(rule: &Rule, case: &Case<'_>) -> Option<Gap> {
     let Ports::Of(ports) = &rule.ports else { return None };
     let request = case.traffic.request.as_ref()?;
@@ -348,7 +356,11 @@ fn request_gap(rule: &Rule, case: &Case<'_>) -> Option<Gap> {
         Match::Yes => None,
         Match::Maybe => Some(Gap::Undecided { what: format!("whether its proxy lets {request} pass") }),
         Match::No => {
-            let allowed = reached.iter().flat_map(|port| port.layer7.iter()).flat_map(|it| it.written()).collect();
+            let allowed = reached
+                .iter()
+                .flat_map(|port| port.layer7.iter())
+                .flat_map(crate::model::Layer7::written)
+                .collect();
             Some(Gap::Request { request: request.to_string(), allowed })
         }
     }
@@ -407,7 +419,8 @@ fn doubt(who: &Who, found: &Peer, end: End) -> String {
     match who {
         Who::Endpoints(selector) | Who::Nodes(selector) => {
             let unknown = selector.requirements.iter().find(|it| it.matches(found) == Match::Maybe);
-            unknown.map_or_else(|| format!("the identity of the {end}"), |it| format!("{} of the {end}", it.key))
+            unknown
+                .map_or_else(|| format!("the identity of the {end}"), |it| format!("{} of the {end}", it.key))
         }
         Who::Block(_) => format!("the address of the {end}"),
         Who::Group { name, .. } => format!("the networks of CiliumCIDRGroup {name}"),

@@ -1,12 +1,14 @@
 //! What a change does to everything that was observed.
 
 use super::{Change, ChangeError};
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Case, Engine, Outcome};
+use crate::model::{Direction, Policy};
 use crate::traffic::{Fate, Observed, Traffic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Pairs that are shown of those that a change opens or closes.
 const SHOWN: usize = 10;
@@ -52,7 +54,11 @@ pub struct Pair {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "would allow {} of {} dropped, opens {} other observed pairs", self.allowed, self.dropped, self.opened)?;
+        write!(
+            f,
+            "would allow {} of {} dropped, opens {} other observed pairs",
+            self.allowed, self.dropped, self.opened
+        )?;
         if self.closed > 0 {
             write!(f, ", closes {} observed pairs", self.closed)?;
         }
@@ -60,55 +66,97 @@ impl fmt::Display for Proof {
             write!(f, ", {} of {} pairs undecided", self.undecided, self.pairs)?;
         }
         if self.contradicted > 0 {
-            write!(f, "; {} of {} pairs went otherwise than these policies say", self.contradicted, self.pairs)?;
+            write!(
+                f,
+                "; {} of {} pairs went otherwise than these policies say",
+                self.contradicted, self.pairs
+            )?;
         }
         Ok(())
     }
 }
 
-struct Seen {
+/// Everything that was observed, each question once, with what becomes of it before any change.
+pub(super) struct Ground<'a> {
+    pairs: Vec<Seen<'a>>,
+}
+
+struct Seen<'a> {
+    traffic: &'a Traffic,
     count: u64,
     wanted: bool,
     /// What became of it, when it was always the same.
     fate: Option<Fate>,
+    before: Outcome,
 }
 
 impl Engine {
     /// Asks about all that was observed before and after a change. `wanted` is what the change is for; it may, but need
     /// not, stand in `observed` too.
-    pub fn prove(&self, change: &Change, wanted: &[Observed], observed: &[Observed]) -> Result<Proof, ChangeError> {
-        let after = self.after(change)?;
-        let mut order: Vec<&Traffic> = Vec::new();
-        let mut seen: HashMap<&Traffic, Seen> = HashMap::new();
+    pub fn prove(
+        &self,
+        change: &Change,
+        wanted: &[Observed],
+        observed: &[Observed],
+    ) -> Result<Proof, ChangeError> {
+        self.prove_on(&self.ground(wanted, observed), change)
+    }
+
+    pub(super) fn ground<'a>(&self, wanted: &'a [Observed], observed: &'a [Observed]) -> Ground<'a> {
+        let mut pairs: Vec<Seen<'a>> = Vec::new();
+        let mut known: HashMap<&Traffic, usize> = HashMap::new();
         for (items, is_wanted) in [(wanted, true), (observed, false)] {
             for item in items {
-                match seen.get_mut(&item.traffic) {
+                let at = *known.entry(&item.traffic).or_insert(pairs.len());
+                match pairs.get_mut(at) {
                     // What is wanted was counted already.
-                    Some(known) if known.wanted && !is_wanted => {}
-                    Some(known) => {
-                        known.count = known.count.saturating_add(item.count);
-                        known.fate = known.fate.filter(|fate| *fate == item.fate);
+                    Some(seen) if seen.wanted && !is_wanted => {}
+                    Some(seen) => {
+                        seen.count = seen.count.saturating_add(item.count);
+                        seen.fate = seen.fate.filter(|fate| *fate == item.fate);
                     }
-                    None => {
-                        order.push(&item.traffic);
-                        let (count, fate) = (item.count, Some(item.fate));
-                        seen.insert(&item.traffic, Seen { count, wanted: is_wanted, fate });
-                    }
+                    None => pairs.push(Seen {
+                        traffic: &item.traffic,
+                        count: item.count,
+                        wanted: is_wanted,
+                        fate: Some(item.fate),
+                        before: self.decide(&item.traffic),
+                    }),
                 }
             }
         }
-        let mut proof = Proof { pairs: order.len(), ..Proof::default() };
-        for traffic in order {
-            if let Some(known) = seen.get(traffic) {
-                proof.weigh(traffic, known, self.decide(traffic), after.decide(traffic));
-            }
+        Ground { pairs }
+    }
+
+    pub(super) fn prove_on(&self, ground: &Ground<'_>, change: &Change) -> Result<Proof, ChangeError> {
+        let after = self.after(change)?;
+        let touched = self.touched(&after, change);
+        let mut proof = Proof { pairs: ground.pairs.len(), ..Proof::default() };
+        for seen in &ground.pairs {
+            // A pair of which neither end is selected by a changed policy, before or after, keeps its outcome.
+            let outcome =
+                if touched.selects(seen.traffic) { after.decide(seen.traffic) } else { seen.before };
+            proof.weigh(seen, outcome);
         }
         Ok(proof)
+    }
+
+    /// Only the changed policies, as they were and as they would be.
+    fn touched(&self, after: &Self, change: &Change) -> Self {
+        let changed = |policy: &&Arc<Policy>| change.edits.iter().any(|edit| edit.policy == policy.reference);
+        self.only(self.policies().iter().chain(after.policies()).filter(changed).cloned().collect())
+    }
+
+    fn selects(&self, traffic: &Traffic) -> bool {
+        [Direction::Egress, Direction::Ingress]
+            .into_iter()
+            .any(|direction| !self.selecting(&Case::new(traffic, direction)).is_empty())
     }
 }
 
 impl Proof {
-    fn weigh(&mut self, traffic: &Traffic, known: &Seen, before: Outcome, after: Outcome) {
+    fn weigh(&mut self, known: &Seen<'_>, after: Outcome) {
+        let (traffic, before) = (known.traffic, known.before);
         let passes = |outcome| matches!(outcome, Outcome::Allowed | Outcome::Audited);
         if known.wanted {
             self.dropped = self.dropped.saturating_add(known.count);

@@ -18,6 +18,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use stethoscope_core::object::ObjectRef;
 
+/// Rules and policies that are tried for one question.
+const MOST_TRIED: usize = 4;
+
 /// Different questions that one suggestion is made for; the rest is left to its proof.
 const MOST_QUESTIONS: usize = 100;
 
@@ -71,11 +74,16 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExplicitDeny { rule } => {
-                write!(f, "{rule} denies it, and denials win: only that rule itself can be narrowed or removed")
+                write!(
+                    f,
+                    "{rule} denies it, and denials win: only that rule itself can be narrowed or removed"
+                )
             }
             Self::CannotTell { question } => write!(f, "whether policies deny {question} is not known"),
             Self::Inexpressible { question } => write!(f, "no policy kind here can name {question}"),
-            Self::NotDenied { question } => write!(f, "these policies let {question} pass: something else drops it"),
+            Self::NotDenied { question } => {
+                write!(f, "these policies let {question} pass: something else drops it")
+            }
         }
     }
 }
@@ -94,6 +102,7 @@ enum Strategy {
 impl Engine {
     /// Changes that would let denied traffic pass, each proved against what was observed; at most one of each strategy.
     pub fn suggest(&self, denied: &[Observed], observed: &[Observed]) -> Suggestions {
+        let ground = self.ground(denied, observed);
         let mut obstacles = BTreeSet::new();
         let mut ranked: Vec<(Suggestion, usize)> = Vec::new();
         for strategy in [Strategy::Nearest, Strategy::Rule, Strategy::Policy] {
@@ -106,7 +115,7 @@ impl Engine {
                 continue;
             }
             // A change is only ever made of edits that were applied while it was drafted.
-            let Ok(proof) = self.prove(&change, denied, observed) else { continue };
+            let Ok(proof) = self.prove_on(&ground, &change) else { continue };
             if proof.allowed > 0 {
                 ranked.push((Suggestion { change, proof }, draft.breadth));
             }
@@ -115,6 +124,10 @@ impl Engine {
             let (opened, closed) = (it.proof.opened, it.proof.closed);
             (Reverse(it.proof.allowed), closed, opened, *breadth, it.change.edits.len())
         });
+        // What one strategy can't say another may.
+        if ranked.iter().any(|(it, _)| it.proof.allowed == it.proof.dropped) {
+            obstacles.retain(|it| !matches!(it, Obstacle::Inexpressible { .. }));
+        }
         let ranked = ranked.into_iter().map(|(it, _)| it).collect();
         Suggestions { ranked, obstacles: obstacles.into_iter().collect() }
     }
@@ -163,20 +176,21 @@ impl<'e> Draft<'e> {
         if ruling.passes() == Some(true) {
             return;
         }
-        let edit = match ruling {
+        let edits = match ruling {
             Ruling::Denied(place) => {
                 let rule = self.now.rule_ref(place, case.direction);
                 self.obstacles.insert(Obstacle::ExplicitDeny { rule });
                 return;
             }
-            Ruling::Refused(place) => self.request(place, case),
-            Ruling::DefaultDeny => self.allowance(case),
+            Ruling::Refused(place) => self.request(place, case).into_iter().collect(),
+            Ruling::DefaultDeny => self.allowances(case),
             _ => {
                 self.obstacles.insert(Obstacle::CannotTell { question: question(case.traffic) });
                 return;
             }
         };
-        let mended = edit.and_then(|edit| {
+        // Whether an edit helps is asked, not assumed: a network in a rule, say, may match no node.
+        let mended = edits.into_iter().find_map(|edit| {
             let after = self.now.after(&Change { edits: vec![edit.clone()] }).ok()?;
             (after.ruling(case).passes() == Some(true)).then_some((edit, after))
         });
@@ -219,26 +233,32 @@ impl<'e> Draft<'e> {
         })
     }
 
-    fn allowance(&self, case: &Case<'_>) -> Option<Edit> {
+    /// Edits that may help, smallest first as the strategy sees it.
+    fn allowances(&self, case: &Case<'_>) -> Vec<Edit> {
         let selecting = self.now.selecting(case);
-        let candidates = self.now.candidates(case, &selecting);
-        if self.strategy == Strategy::Nearest
-            && let Some(edit) = candidates.iter().find_map(|candidate| self.extend(candidate, case))
-        {
-            return Some(edit);
+        let mut candidates = self.now.candidates(case, &selecting);
+        candidates.truncate(MOST_TRIED);
+        let mut edits = Vec::new();
+        if self.strategy == Strategy::Nearest {
+            edits.extend(candidates.iter().filter_map(|candidate| self.extend(candidate, case)));
         }
         let isolating = selecting.iter().filter(|it| {
             let side = self.now.policies()[it.policy].sections[it.section].side(case.direction);
             side.is_some_and(|side| side.isolates == Isolates::Yes)
         });
         let mut homes: Vec<Place> = candidates.iter().map(|it| it.place).collect();
-        homes.extend(isolating.map(|it| Place { policy: it.policy, section: it.section, rule: 0 }));
+        homes.extend(isolating.take(MOST_TRIED).map(|it| Place {
+            policy: it.policy,
+            section: it.section,
+            rule: 0,
+        }));
         let mine = |place: &&Place| match self.strategy {
             Strategy::Nearest | Strategy::Rule => true,
             Strategy::Policy => self.fresh(&self.now.at(**place).0.reference),
         };
-        let into = homes.iter().filter(mine).find_map(|place| self.rule(*place, case));
-        into.or_else(|| self.policy(case))
+        edits.extend(homes.iter().filter(mine).filter_map(|place| self.rule(*place, case)));
+        edits.extend(self.policies(case));
+        edits
     }
 
     /// Whether this change adds the policy.
@@ -261,9 +281,11 @@ impl<'e> Draft<'e> {
         let of_port = candidate.gaps.iter().all(|gap| matches!(gap, Gap::Port { .. }));
         if of_port {
             let (field, item) = write::port(policy.kind, &case.traffic.transport)?;
-            let words = format!("{} of {} also allows port {}", rule.path, policy.reference, case.traffic.transport);
+            let words =
+                format!("{} of {} also allows port {}", rule.path, policy.reference, case.traffic.transport);
             let listed = policy.manifest.pointer(&format!("{base}/{field}")).is_some_and(Value::is_array);
-            return listed.then(|| added(policy, EditKind::AddPort, format!("{base}/{field}/-"), item, words));
+            return listed
+                .then(|| added(policy, EditKind::AddPort, format!("{base}/{field}/-"), item, words));
         }
         if of_peer {
             let peer = write::peer(policy.kind, policy.reference.namespace.as_deref(), case, self.plugin())?;
@@ -298,23 +320,25 @@ impl<'e> Draft<'e> {
         Some(added(policy, EditKind::AddRule, path, item, words))
     }
 
-    /// A policy of its own.
-    fn policy(&self, case: &Case<'_>) -> Option<Edit> {
-        let pod = case.subject().managed()?;
+    /// A policy of its own, in the kinds that can say it.
+    fn policies(&self, case: &Case<'_>) -> Vec<Edit> {
+        let Some(pod) = case.subject().managed() else { return Vec::new() };
         let cilium = self.plugin() == Plugin::Cilium;
         let kinds = [Kind::NetworkPolicy, Kind::CiliumNetworkPolicy];
         // A NetworkPolicy would have to allow more than one ICMP type, and an address where a name is meant.
         let icmp = matches!(case.traffic.transport, crate::traffic::Transport::Icmp { .. });
-        let mut kinds: Vec<Kind> = kinds.into_iter().filter(|kind| cilium || *kind == Kind::NetworkPolicy).collect();
+        let mut kinds: Vec<Kind> =
+            kinds.into_iter().filter(|kind| cilium || *kind == Kind::NetworkPolicy).collect();
         let named = write::peer(Kind::CiliumNetworkPolicy, Some(&pod.namespace), case, self.plugin())
             .is_some_and(|peer| peer.field == "toFQDNs");
         if icmp || named {
             kinds.reverse();
         }
-        kinds.into_iter().find_map(|kind| {
+        let edit = |kind: Kind| {
             let peer = write::peer(kind, Some(&pod.namespace), case, self.plugin())?;
             let rule = write::rule(kind, &peer, &case.traffic.transport)?;
-            let taken = |reference: &ObjectRef| self.now.policies().iter().any(|it| it.reference == *reference);
+            let taken =
+                |reference: &ObjectRef| self.now.policies().iter().any(|it| it.reference == *reference);
             let (reference, manifest) =
                 write::policy(kind, pod, case.direction, &case.traffic.transport, &rule, taken)?;
             let words = format!(
@@ -326,7 +350,8 @@ impl<'e> Draft<'e> {
             let yaml = yaml(&manifest);
             let kind = EditKind::NewPolicy;
             Some(Edit { policy: reference, kind, words, patch: Vec::new(), manifest: Some(manifest), yaml })
-        })
+        };
+        kinds.into_iter().filter_map(edit).collect()
     }
 
     /// One request more that a proxy lets pass.

@@ -137,8 +137,10 @@ fn cilium_peer(case: &Case<'_>, namespace: Option<&str>) -> Option<PeerItem> {
 }
 
 fn pod_words(pod: &Pod) -> String {
-    let labels: Vec<String> = workload(&pod.labels).iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let labels = if labels.is_empty() { "all pods".to_owned() } else { format!("pods with {}", labels.join(", ")) };
+    let labels: Vec<String> =
+        workload(&pod.labels).iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels =
+        if labels.is_empty() { "all pods".to_owned() } else { format!("pods with {}", labels.join(", ")) };
     format!("{labels} in namespace {}", pod.namespace)
 }
 
@@ -235,7 +237,8 @@ pub(super) fn policy(
 
 fn dns_label(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    let kept: String = lower.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).take(40).collect();
+    let kept: String =
+        lower.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).take(40).collect();
     let kept = kept.trim_matches('-');
     if kept.is_empty() { "pods".to_owned() } else { kept.to_owned() }
 }

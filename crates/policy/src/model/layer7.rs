@@ -104,19 +104,20 @@ impl Layer7 {
 
 impl HttpRule {
     fn allows(&self, method: &str, path: &str, host: &str, headers: &[(String, String)]) -> Match {
-        let pattern =
-            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().map_or(Match::Yes, |it| it.matches(text));
+        let pattern = |pattern: &Option<Pattern>, text: &str| {
+            pattern.as_ref().map_or(Match::Yes, |it| it.matches(text))
+        };
         let values = |name: &str| {
             let name = name.to_owned();
             headers.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(&name)).map(|(_, value)| value)
         };
-        all([pattern(&self.method, method), pattern(&self.path, path), pattern(&self.host, host)].into_iter().chain(
-            self.headers.iter().map(|header| match header {
+        all([pattern(&self.method, method), pattern(&self.path, path), pattern(&self.host, host)]
+            .into_iter()
+            .chain(self.headers.iter().map(|header| match header {
                 Header::Present(name) => Match::of(values(name).next().is_some()),
                 Header::Equals(name, wanted) => Match::of(values(name).any(|value| value == wanted)),
                 Header::Secret(_) => Match::Maybe,
-            }),
-        ))
+            })))
     }
 
     fn written(&self) -> String {

@@ -5,8 +5,8 @@ use super::cursor::{At, Fields, Report};
 use super::kubernetes::{namespace_label, pod};
 use super::labels::{networks, selector};
 use crate::model::{
-    Action, Block, Isolates, Kind, NamePattern, PeerMatch, Peers, PortKind, PortMatch, PortSet, Ports, Reach, Rule,
-    Section, Side, Subject, Tier, Who,
+    Action, Block, Isolates, Kind, NamePattern, PeerMatch, Peers, PortKind, PortMatch, PortSet, Ports, Reach,
+    Rule, Section, Side, Subject, Tier, Who,
 };
 use crate::selector::{Key, Requirement, Selector};
 use crate::traffic::Protocol;
@@ -81,8 +81,9 @@ fn in_namespaces(at: &At<'_>, report: &mut Report) -> Option<Selector> {
 
 fn namespaced_pods(at: &At<'_>, report: &mut Report) -> Option<Selector> {
     let mut fields = at.fields(report)?;
-    let namespaces =
-        fields.take("namespaceSelector").map_or(Some(Selector::default()), |at| selector(&at, report, namespace_label));
+    let namespaces = fields
+        .take("namespaceSelector")
+        .map_or(Some(Selector::default()), |at| selector(&at, report, namespace_label));
     let pods = fields.take("podSelector").map_or(Some(Selector::default()), |at| selector(&at, report, pod));
     if fields.close(report).is_some() {
         return None;
@@ -147,7 +148,8 @@ fn peer(at: &At<'_>, report: &mut Report) -> Option<Vec<PeerMatch>> {
     let unknown = fields.close(report).is_some();
     let set = [&namespaces, &pods, &nodes, &nets, &names].iter().filter(|it| it.is_some()).count();
     if unknown || set != 1 {
-        report.malformed(&at.path, "a peer has exactly one of namespaces, pods, nodes, networks, domainNames");
+        report
+            .malformed(&at.path, "a peer has exactly one of namespaces, pods, nodes, networks, domainNames");
         return None;
     }
     if let Some(at) = namespaces {
@@ -180,7 +182,8 @@ fn matched(at: &At<'_>, kind: Option<PortKind>, report: &mut Report) -> PortMatc
 
 fn port_v1alpha1(at: &At<'_>, report: &mut Report) -> Option<PortKind> {
     let mut fields = at.fields(report)?;
-    let (number, name, range) = (fields.take("portNumber"), fields.take("namedPort"), fields.take("portRange"));
+    let (number, name, range) =
+        (fields.take("portNumber"), fields.take("namedPort"), fields.take("portRange"));
     if fields.close(report).is_some() {
         return None;
     }
@@ -218,7 +221,9 @@ fn protocol_v1alpha2(at: &At<'_>, report: &mut Report) -> Option<PortKind> {
     if fields.close(report).is_some() {
         return None;
     }
-    let Some(port) = port else { return Some(PortKind::Port { protocol: Some(protocol), set: PortSet::All }) };
+    let Some(port) = port else {
+        return Some(PortKind::Port { protocol: Some(protocol), set: PortSet::All });
+    };
     let mut fields = port.fields(report)?;
     let (number, range) = (fields.take("number"), fields.take("range"));
     if fields.close(report).is_some() {

@@ -5,13 +5,12 @@ use super::cilium_ports::{icmps, ports};
 use super::cursor::{At, Fields, Report};
 use super::labels::{network, networks, selector};
 use crate::model::{
-    Action, Block, Entity, Isolates, NamePattern, PeerMatch, Peers, PortMatch, Ports, ProblemKind, Reach, Rule,
-    Section, ServiceBy, ServiceMatch, Side, Subject, Who,
+    Action, Block, Entity, Isolates, NamePattern, PeerMatch, Peers, PortMatch, Ports, ProblemKind, Reach,
+    Rule, Section, ServiceBy, ServiceMatch, Side, Subject, Who,
 };
 use crate::selector::{Key, Requirement};
-use crate::traffic::Protocol;
-use serde_json::Value;
 use Words::{From, To};
+use serde_json::Value;
 
 /// Labels that Cilium adds to a pod's own (`pkg/k8s/apis/cilium.io`).
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -54,7 +53,8 @@ fn section(at: &At<'_>, namespace: Option<&str>, report: &mut Report) -> Option<
     let defaults = fields.take("enableDefaultDeny");
     let (default_in, default_out) = defaults.as_ref().map_or((None, None), |at| default_deny(at, report));
     let place = Place { namespace };
-    let directions = [("ingress", "ingressDeny", From, default_in), ("egress", "egressDeny", To, default_out)];
+    let directions =
+        [("ingress", "ingressDeny", From, default_in), ("egress", "egressDeny", To, default_out)];
     let [ingress, egress] = directions.map(|(allow, deny, words, default)| {
         let mut rules = Vec::new();
         for (key, action) in [(allow, Action::Allow), (deny, Action::Deny)] {
@@ -152,7 +152,10 @@ impl Place<'_> {
         let mut doubt = None;
         let (peers, members) = self.peers(&mut fields, words, &mut doubt, report);
         if members > 1 {
-            report.malformed(&at.path, "upstream rejects a policy that combines several sorts of peers in one rule");
+            report.malformed(
+                &at.path,
+                "upstream rejects a policy that combines several sorts of peers in one rule",
+            );
         }
         let (ports, limited) = both_ports(&mut fields, report);
         let authentication = fields.take("authentication").and_then(|at| mode(&at, report));
@@ -241,7 +244,9 @@ impl Place<'_> {
             None => Requirement::exists(Key::Namespace),
             // Code of v1.19 (utils.go, getEndpointSelector) takes labels of namespaces as a scope of their own; the
             // documentation still says that they are ignored here.
-            Some(_) if read.names(|key| matches!(key, Key::NamespaceLabel(_))) => Requirement::exists(Key::Namespace),
+            Some(_) if read.names(|key| matches!(key, Key::NamespaceLabel(_))) => {
+                Requirement::exists(Key::Namespace)
+            }
             Some(namespace) => Requirement::equals(Key::Namespace, namespace),
         };
         Some(Who::Endpoints(read.and(namespace)))
@@ -328,7 +333,9 @@ fn service(at: &At<'_>, report: &mut Report) -> Option<Who> {
         ServiceBy::Name(text(fields.take("serviceName"), report)?)
     } else {
         // Labels of Services have no source: the prefix that Cilium's selectors carry means nothing here.
-        ServiceBy::Labels(selector(&fields.take("selector")?, report, |key| Key::Pod(source(key).1.to_owned()))?)
+        ServiceBy::Labels(selector(&fields.take("selector")?, report, |key| {
+            Key::Pod(source(key).1.to_owned())
+        })?)
     };
     if fields.close(report).is_some() {
         return None;
@@ -356,9 +363,4 @@ fn key(written: &str) -> Key {
         },
         _ => Key::Foreign(written.to_owned()),
     }
-}
-
-/// `TCP`, `UDP`, `SCTP`, or `ANY` for all of them.
-pub(super) fn protocol(word: &str) -> Option<Option<Protocol>> {
-    if word.is_empty() || word.eq_ignore_ascii_case("ANY") { Some(None) } else { Protocol::parse(word).map(Some) }
 }

@@ -1,12 +1,11 @@
 //! `toPorts` and `icmps` of Cilium's policies, with layer 7.
 
-use super::cilium::protocol;
 use super::cursor::{At, Fields, Report};
 use super::icmp::kind_of;
 use crate::model::{
     Header, HttpRule, Layer7, NamePattern, Pattern, PortKind, PortMatch, PortSet, ProblemKind,
 };
-use crate::traffic::Family;
+use crate::traffic::{Family, Protocol};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -20,7 +19,11 @@ pub(super) fn ports(at: &At<'_>, report: &mut Report) -> Vec<PortMatch> {
         layer7.push(patterns(&names, report).map_or_else(|| opaque(SERVER_NAMES), Layer7::ServerNames));
     }
     if let Some(listener) = fields.take("listener") {
-        report.say(&listener.path, ProblemKind::Unsupported, "what the Envoy listener does with the traffic is not known");
+        report.say(
+            &listener.path,
+            ProblemKind::Unsupported,
+            "what the Envoy listener does with the traffic is not known",
+        );
     }
     if let Some(rules) = fields.take("rules") {
         layer7.extend(rules_of(&rules, report));
@@ -71,10 +74,12 @@ fn port(at: &At<'_>, report: &mut Report) -> Option<PortKind> {
         let kind = number.and_then(|number| u8::try_from(number).ok());
         return Some(PortKind::Icmp { family, kind });
     }
-    let Some(protocol) = protocol(word) else {
+    let any = word.is_empty() || word.eq_ignore_ascii_case("ANY");
+    let protocol = Protocol::parse(word);
+    if protocol.is_none() && !any {
         // VRRP, IGMP and such have no ports.
         return Some(PortKind::Other(word.to_ascii_uppercase()));
-    };
+    }
     let set = match (number, end) {
         // Port 0 is the wildcard (pkg/policy/api/rule_validation.go).
         (Some(0), _) => PortSet::All,
@@ -165,7 +170,8 @@ fn http(at: &At<'_>, report: &mut Report) -> HttpRule {
     rule.path = pattern(&mut fields, "path", report);
     rule.host = pattern(&mut fields, "host", report);
     for item in fields.take("headers").and_then(|at| at.list(report)).unwrap_or_default() {
-        rule.headers.push(item.text(report).map_or_else(|| Header::Secret("that can't be read".to_owned()), header));
+        rule.headers
+            .push(item.text(report).map_or_else(|| Header::Secret("that can't be read".to_owned()), header));
     }
     for item in fields.take("headerMatches").and_then(|at| at.list(report)).unwrap_or_default() {
         rule.headers.extend(header_match(&item, report));
@@ -192,9 +198,7 @@ fn pattern(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> O
 /// `X-My-Header: true`, `X-My-Header true`, or a name alone.
 fn header(written: &str) -> Header {
     match written.trim().split_once(' ') {
-        Some((name, value)) => {
-            Header::Equals(name.trim_end_matches(':').to_owned(), value.trim().to_owned())
-        }
+        Some((name, value)) => Header::Equals(name.trim_end_matches(':').to_owned(), value.trim().to_owned()),
         None => Header::Present(written.trim().trim_end_matches(':').to_owned()),
     }
 }
@@ -205,7 +209,8 @@ fn header_match(at: &At<'_>, report: &mut Report) -> Option<Header> {
     let value = fields.take("value").and_then(|at| at.text(report)).map(str::to_owned);
     let secret = fields.take("secret").is_some();
     // "Otherwise the overall rule is still considered as matching, but the mismatches are logged".
-    let lenient = fields.take("mismatch").is_some_and(|at| at.value.as_str().is_some_and(|it| !it.is_empty()));
+    let lenient =
+        fields.take("mismatch").is_some_and(|at| at.value.as_str().is_some_and(|it| !it.is_empty()));
     fields.close(report);
     match value {
         _ if lenient => None,

@@ -19,20 +19,27 @@ pub(super) fn sections(spec: Option<&Value>, namespace: &str, report: &mut Repor
     };
     let Some(mut fields) = super::at(spec, "spec").fields(report) else { return Vec::new() };
     let subject = match fields.take("podSelector") {
-        Some(at) => selector(&at, report, pod).map_or(Subject::Unreadable, |it| Subject::Pods(within(namespace, it))),
+        Some(at) => {
+            selector(&at, report, pod).map_or(Subject::Unreadable, |it| Subject::Pods(within(namespace, it)))
+        }
         None => Subject::Pods(within(namespace, Selector::default())),
     };
     let types = fields.take("policyTypes");
     let ingress = fields.take("ingress");
     let egress = fields.take("egress");
-    let has_egress = egress.as_ref().and_then(|at| at.value.as_array()).is_some_and(|rules| !rules.is_empty());
+    let has_egress =
+        egress.as_ref().and_then(|at| at.value.as_array()).is_some_and(|rules| !rules.is_empty());
     let (covers_ingress, covers_egress) = covered(types.as_ref(), has_egress, report);
     let sides = [("Ingress", covers_ingress, ingress, "from"), ("Egress", covers_egress, egress, "to")];
     let [ingress, egress] = sides.map(|(name, covered, at, peers)| {
         let rules = at.as_ref().map_or_else(Vec::new, |at| rules(at, peers, namespace, report));
         if !covered && !rules.is_empty() {
             let path = at.map_or_else(String::new, |at| at.path);
-            report.say(&path, ProblemKind::NoEffect, format!("policyTypes does not name {name}: these rules are not in effect"));
+            report.say(
+                &path,
+                ProblemKind::NoEffect,
+                format!("policyTypes does not name {name}: these rules are not in effect"),
+            );
         }
         covered.then_some(Side { isolates: Isolates::Yes, rules })
     });
@@ -86,7 +93,8 @@ fn rule(at: &At<'_>, peers: &'static str, namespace: &str, report: &mut Report) 
 }
 
 fn peer(at: &At<'_>, namespace: &str, report: &mut Report) -> PeerMatch {
-    let who = who(at, namespace, report).unwrap_or_else(|| Who::Unsupported("a peer that can't be read".to_owned()));
+    let who = who(at, namespace, report)
+        .unwrap_or_else(|| Who::Unsupported("a peer that can't be read".to_owned()));
     PeerMatch { who }
 }
 
@@ -130,8 +138,8 @@ fn ip_block(at: &At<'_>, report: &mut Report) -> Option<Block> {
 }
 
 fn port(at: &At<'_>, report: &mut Report) -> PortMatch {
-    let kind =
-        port_kind(at, report).unwrap_or_else(|| PortKind::Unsupported("a port that can't be read".to_owned()));
+    let kind = port_kind(at, report)
+        .unwrap_or_else(|| PortKind::Unsupported("a port that can't be read".to_owned()));
     PortMatch { path: at.path.clone(), kind, layer7: Arc::new([]) }
 }
 

@@ -60,7 +60,8 @@ impl Policy {
         let nameless = |field| PolicyError::Nameless { kind: kind.word().to_owned(), field };
         let name = meta("name").filter(|name| !name.is_empty()).ok_or_else(|| nameless("name"))?;
         let reference = if kind.namespaced() {
-            let namespace = meta("namespace").filter(|it| !it.is_empty()).ok_or_else(|| nameless("namespace"))?;
+            let namespace =
+                meta("namespace").filter(|it| !it.is_empty()).ok_or_else(|| nameless("namespace"))?;
             ObjectRef::namespaced(kind.word(), namespace, name)
         } else {
             ObjectRef::cluster(kind.word(), name)
@@ -69,9 +70,10 @@ impl Policy {
         let namespace = reference.namespace.clone();
         let spec = object.get("spec").filter(|spec| !spec.is_null());
         let (tier, sections) = match kind {
-            Kind::NetworkPolicy => {
-                (Tier::Standard, kubernetes::sections(spec, namespace.as_deref().unwrap_or_default(), &mut report))
-            }
+            Kind::NetworkPolicy => (
+                Tier::Standard,
+                kubernetes::sections(spec, namespace.as_deref().unwrap_or_default(), &mut report),
+            ),
             Kind::CiliumNetworkPolicy | Kind::CiliumClusterwideNetworkPolicy => {
                 (Tier::Standard, cilium::sections(object, namespace.as_deref(), &mut report))
             }
