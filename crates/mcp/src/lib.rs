@@ -19,6 +19,8 @@ mod call;
 mod caller;
 mod catalogue;
 mod completion;
+#[cfg(test)]
+mod conformance;
 mod desk;
 mod http;
 mod investigate;

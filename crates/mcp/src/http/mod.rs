@@ -138,14 +138,21 @@ pub async fn serve_http(
 
 /// Everything that is served: `/mcp`, the metadata of the protected resource, a sign of life.
 pub(crate) fn router(server: &Server, options: HttpOptions, cancel: CancellationToken) -> Router {
+    mount(server.clone(), configuration(&options, cancel), options, server.inner.audit.clone())
+}
+
+/// How rmcp serves: whose Host and Origin pass, how large a body may be.
+pub(crate) fn configuration(options: &HttpOptions, cancel: CancellationToken) -> StreamableHttpServerConfig {
     let mut config = StreamableHttpServerConfig::default()
         .with_cancellation_token(cancel)
         .with_max_request_body_bytes(options.body_bytes)
-        .with_json_response(true)
         .enforce_origin_validation();
     config.allowed_hosts.extend(options.allowed_hosts.iter().cloned());
-    config.allowed_origins.clone_from(&options.allowed_origins);
-    mount(server.clone(), config, options, server.inner.audit.clone())
+    // A page of this machine, whatever its port: its owner is already here.
+    config.allowed_origins =
+        ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].map(str::to_owned).to_vec();
+    config.allowed_origins.extend(options.allowed_origins.iter().cloned());
+    config
 }
 
 /// Any handler behind our gate: the server, or the fixtures of a conformance suite.
