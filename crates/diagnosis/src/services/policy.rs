@@ -1,17 +1,25 @@
 //! NetworkPolicies that provably keep a known caller from its callee.
 //!
-//! Semantics: `networking.k8s.io/v1` NetworkPolicy. Policies add up; a pod that no policy selects is open.
+//! What policies mean is the `policy` crate's to say. What it can't tell, e.g. whether a block of addresses includes a pod
+//! whose address is not part of the snapshot, is not proven and gives no finding.
 
 use super::addresses::addresses;
 use crate::draft::{Draft, Felt, field, log};
 use crate::logs::Run;
 use crate::logs::signatures::{self, Signature};
-use crate::snapshot::{IntOrName, NetworkPolicy, Pod, PolicyPeer, PolicyRule, Service, ServicePort};
+use crate::snapshot::{
+    IntOrName, LabelSelector, NetworkPolicy, Pod, PolicyPeer, PolicyPort, PolicyRule, Service, ServicePort,
+};
 use crate::world::{World, reference};
-use std::collections::HashMap;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use stethoscope_core::cause::CauseCode;
 use stethoscope_core::finding::Proof;
 use stethoscope_core::object::ObjectRef;
+use stethoscope_policy::{
+    Decision, Engine, Kind, Known, NamedPort, Peer, Pod as PolicyPod, Policy, Protocol, Settings,
+    SideVerdict, Surroundings, Traffic, Transport,
+};
 
 const ISOLATES: CauseCode = CauseCode::new("network.policy-isolates");
 
@@ -19,10 +27,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     if world.snapshot.network_policies.is_empty() {
         return;
     }
-    let mut policies = HashMap::<&str, Vec<&NetworkPolicy>>::new();
-    for policy in &world.snapshot.network_policies {
-        policies.entry(&policy.metadata.namespace).or_default().push(policy);
-    }
+    let engine = engine(&world.snapshot.network_policies);
     for workload in &world.workloads {
         let root = workload.reference();
         let Some(caller) = world.pods_of(&root).iter().find(|pod| !pod.finished()) else { continue };
@@ -32,19 +37,25 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             let Some(callee) = world.selected(namespace, &service.spec.selector).first().copied() else {
                 continue;
             };
-            let port = address
-                .port
-                .and_then(|port| service.spec.ports.iter().find(|it| it.port == port))
-                .map(ServicePort::target);
-            let complaint = || complaint(world, &root, &address.host, service);
-            if let Some(policy) = closed(world, &policies, caller, callee, port.as_ref(), Direction::Ingress)
-            {
-                found.push(felt(draft(world, policy, caller, callee, "Ingress"), complaint()));
-            } else if let Some(policy) =
-                closed(world, &policies, caller, callee, port.as_ref(), Direction::Egress)
-            {
-                found.push(felt(draft(world, policy, caller, callee, "Egress"), complaint()));
+            // Nodes have no policies of their own, and who they are to others is the plug-in's to say.
+            if caller.spec.host_network || callee.spec.host_network {
+                continue;
             }
+            let port = address.port.and_then(|port| service.spec.ports.iter().find(|it| it.port == port));
+            let verdict = engine.explain(&Traffic {
+                source: peer(world, caller),
+                destination: peer(world, callee),
+                transport: transport(callee, port),
+                request: None,
+            });
+            let sides = [(&verdict.ingress, "Ingress"), (&verdict.egress, "Egress")];
+            let Some((policy, direction)) = sides.into_iter().find_map(|(side, direction)| {
+                closed(&world.snapshot.network_policies, side).map(|policy| (policy, direction))
+            }) else {
+                continue;
+            };
+            let complaint = complaint(world, &root, &address.host, service);
+            found.push(felt(draft(world, policy, caller, callee, direction), complaint));
         }
     }
 }
@@ -94,71 +105,113 @@ fn felt(draft: Draft, complaint: Option<Proof>) -> Draft {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Ingress,
-    Egress,
-}
-
-/// The policy that isolates one end, when no policy allows the connection.
-fn closed<'a>(
-    world: &World<'a>,
-    policies: &HashMap<&str, Vec<&'a NetworkPolicy>>,
-    caller: &Pod,
-    callee: &Pod,
-    port: Option<&IntOrName>,
-    direction: Direction,
-) -> Option<&'a NetworkPolicy> {
-    let (isolated, peer) = if direction == Direction::Ingress { (callee, caller) } else { (caller, callee) };
-    let applying: Vec<&NetworkPolicy> = policies
-        .get(isolated.metadata.namespace.as_str())
-        .map_or(&[][..], Vec::as_slice)
-        .iter()
-        .copied()
-        .filter(|policy| {
-            policy.spec.pod_selector.matches(&isolated.metadata.labels) && covers(policy, direction)
-        })
-        .collect();
-    let allowed = applying.iter().any(|policy| {
-        let rules = if direction == Direction::Ingress { &policy.spec.ingress } else { &policy.spec.egress };
-        rules.iter().any(|rule| allows(world, policy, rule, peer, callee, port, direction))
-    });
-    if allowed { None } else { applying.first().copied() }
-}
-
-fn covers(policy: &NetworkPolicy, direction: Direction) -> bool {
-    let named = |name: &str| policy.spec.policy_types.iter().any(|kind| kind == name);
-    match direction {
-        Direction::Ingress => policy.spec.policy_types.is_empty() || named("Ingress"),
-        Direction::Egress => {
-            named("Egress") || policy.spec.policy_types.is_empty() && !policy.spec.egress.is_empty()
-        }
+/// The policy that isolates this end, when no policy allows the connection.
+fn closed<'a>(policies: &'a [NetworkPolicy], side: &SideVerdict) -> Option<&'a NetworkPolicy> {
+    if side.decision != Decision::DefaultDeny {
+        return None;
     }
+    side.selected_by.iter().find_map(|at| {
+        policies.iter().find(|policy| {
+            policy.metadata.name == at.name && at.namespace.as_deref() == Some(&*policy.metadata.namespace)
+        })
+    })
 }
 
-fn allows(
-    world: &World<'_>,
-    policy: &NetworkPolicy,
-    rule: &PolicyRule,
-    peer: &Pod,
-    callee: &Pod,
-    port: Option<&IntOrName>,
-    direction: Direction,
-) -> bool {
-    let peers = if direction == Direction::Ingress { &rule.from } else { &rule.to };
-    let peer_fits = peers.is_empty() || peers.iter().any(|it| fits(world, policy, it, peer));
-    let number = port.and_then(|port| number(callee, port));
-    let port_fits = rule.ports.is_empty()
-        || number.is_none()
-        || rule.ports.iter().any(|it| match &it.port {
-            None => true,
-            Some(wanted) => {
-                let first = self::number(callee, wanted);
-                let last = it.end_port.or(first);
-                number >= first && number <= last
-            }
-        });
-    peer_fits && port_fits
+fn engine(policies: &[NetworkPolicy]) -> Engine {
+    // A policy without a name or a namespace is none that the API server serves.
+    let read = policies
+        .iter()
+        .filter_map(|policy| Policy::of_kind(Kind::NetworkPolicy, &manifest(policy)).ok())
+        .map(Arc::new);
+    Engine::new(read, Surroundings::default(), Settings::default())
+}
+
+/// The policy as it was served, as far as the snapshot keeps it.
+fn manifest(policy: &NetworkPolicy) -> Value {
+    json!({
+        "metadata": { "name": policy.metadata.name, "namespace": policy.metadata.namespace },
+        "spec": {
+            "podSelector": selector(&policy.spec.pod_selector),
+            "policyTypes": policy.spec.policy_types.iter().collect::<Vec<_>>(),
+            "ingress": policy.spec.ingress.iter().map(|it| rule("from", &it.from, it)).collect::<Vec<_>>(),
+            "egress": policy.spec.egress.iter().map(|it| rule("to", &it.to, it)).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn rule(key: &str, peers: &[PolicyPeer], rule: &PolicyRule) -> Value {
+    let peers: Vec<Value> = peers.iter().map(rule_peer).collect();
+    let ports: Vec<Value> = rule.ports.iter().map(rule_port).collect();
+    json!({ key: peers, "ports": ports })
+}
+
+fn rule_peer(peer: &PolicyPeer) -> Value {
+    let mut item = Map::new();
+    if let Some(pods) = &peer.pod_selector {
+        item.insert("podSelector".to_owned(), selector(pods));
+    }
+    if let Some(namespaces) = &peer.namespace_selector {
+        item.insert("namespaceSelector".to_owned(), selector(namespaces));
+    }
+    if let Some(block) = &peer.ip_block {
+        item.insert("ipBlock".to_owned(), json!({ "cidr": block.cidr }));
+    }
+    Value::Object(item)
+}
+
+fn rule_port(port: &PolicyPort) -> Value {
+    let number = port.port.as_ref().map(|port| match port {
+        IntOrName::Int(number) => json!(number),
+        IntOrName::Name(name) => json!(name),
+    });
+    json!({ "port": number, "endPort": port.end_port, "protocol": port.protocol })
+}
+
+fn selector(selector: &LabelSelector) -> Value {
+    let labels: Map<String, Value> =
+        selector.match_labels.iter().map(|(name, value)| (name.to_string(), json!(value))).collect();
+    let expressions: Vec<Value> = selector
+        .match_expressions
+        .iter()
+        .map(|it| json!({ "key": it.key, "operator": it.operator, "values": it.values.iter().collect::<Vec<_>>() }))
+        .collect();
+    json!({ "matchLabels": labels, "matchExpressions": expressions })
+}
+
+/// A pod as policies see it. Its addresses are left out: what a block of addresses includes is not proven.
+fn peer(world: &World<'_>, pod: &Pod) -> Arc<Peer> {
+    let texts = |labels: &crate::snapshot::Labels| {
+        labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    };
+    let namespace_labels = world.namespace_labels(&pod.metadata.namespace).map(texts);
+    let named = pod.spec.containers.iter().flat_map(|container| &container.ports).filter_map(|port| {
+        let name = port.name.as_deref()?.to_owned();
+        let protocol = protocol(port.protocol.as_deref());
+        u16::try_from(port.container_port).ok().map(|port| NamedPort { name, port, protocol })
+    });
+    Arc::new(Peer::Pod(PolicyPod {
+        namespace: pod.metadata.namespace.clone(),
+        name: pod.metadata.name.clone(),
+        labels: texts(&pod.metadata.labels),
+        namespace_labels: namespace_labels.map_or(Known::Unknown, Known::Known),
+        named_ports: Known::Known(named.collect()),
+        ..PolicyPod::default()
+    }))
+}
+
+/// The callee's port behind a Service's port; without one every rule may allow it.
+fn transport(callee: &Pod, port: Option<&ServicePort>) -> Transport {
+    let number = port.and_then(|port| number(callee, &port.target()));
+    let protocol = protocol(port.map(ServicePort::transport));
+    Transport::Port { protocol, port: number.and_then(|number| u16::try_from(number).ok()) }
+}
+
+fn protocol(word: Option<&str>) -> Protocol {
+    match word {
+        Some("UDP") => Protocol::Udp,
+        Some("SCTP") => Protocol::Sctp,
+        _ => Protocol::Tcp,
+    }
 }
 
 fn number(pod: &Pod, port: &IntOrName) -> Option<i64> {
@@ -172,17 +225,4 @@ fn number(pod: &Pod, port: &IntOrName) -> Option<i64> {
             .find(|port| port.name.as_deref() == Some(&**name))
             .map(|port| port.container_port),
     }
-}
-
-fn fits(world: &World<'_>, policy: &NetworkPolicy, peer: &PolicyPeer, pod: &Pod) -> bool {
-    if peer.ip_block.is_some() {
-        return true; // Addresses may well include the pod: nothing is proven.
-    }
-    let in_namespace = match &peer.namespace_selector {
-        Some(selector) => {
-            world.namespace_labels(&pod.metadata.namespace).is_none_or(|labels| selector.matches(labels))
-        }
-        None => policy.metadata.namespace == pod.metadata.namespace,
-    };
-    in_namespace && peer.pod_selector.as_ref().is_none_or(|selector| selector.matches(&pod.metadata.labels))
 }

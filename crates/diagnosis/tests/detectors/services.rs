@@ -304,6 +304,13 @@ fn a_policy_isolates_only_where_no_rule_allows_the_caller() {
         "network.policy-isolates on NetworkPolicy shop/deny"
     );
     assert_eq!(policy(json!([{}])).causes(), Vec::<String>::new());
+    assert_eq!(policy(json!([{"ports": [{"port": 8000, "endPort": 8080}]}])).causes(), Vec::<String>::new());
+    assert_eq!(
+        policy(json!([{"ports": [{"port": 8080, "protocol": "UDP"}]}])).first(),
+        "network.policy-isolates on NetworkPolicy shop/deny"
+    );
+    let block = json!([{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]);
+    assert_eq!(policy(block).causes(), Vec::<String>::new(), "the block may well include the caller");
 }
 
 #[test]
