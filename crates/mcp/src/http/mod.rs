@@ -146,6 +146,8 @@ pub(crate) fn configuration(options: &HttpOptions, cancel: CancellationToken) ->
     let mut config = StreamableHttpServerConfig::default()
         .with_cancellation_token(cancel)
         .with_max_request_body_bytes(options.body_bytes)
+        // One message back is one JSON document; a stream only where there is more to say.
+        .with_json_response(true)
         .enforce_origin_validation();
     config.allowed_hosts.extend(options.allowed_hosts.iter().cloned());
     // A page of this machine, whatever its port: its owner is already here.

@@ -158,6 +158,9 @@ fn manifest(name: &str, namespace: &str, namespaced: bool, tools: &[&ToolSpec], 
     let names: Vec<&str> = tools.iter().map(|spec| spec.name.as_str()).collect();
     let mut text = format!("# Read-only permissions for: {}\n", names.join(", "));
     text.push_str("# Secrets are not among them. To let k8s_list, k8s_get and k8s_describe read your own kinds, add them.\n");
+    if grants.keys().any(|(_, resource)| resource == "nodes/proxy") {
+        text.push_str("# nodes/proxy reads the logs of nodes, and reaches all of a kubelet's API: leave it out where you need no node logs.\n");
+    }
     let (kind, here, left) = if namespaced {
         let (out, inside): (Grants, Grants) =
             grants.into_iter().partition(|((_, resource), _)| CLUSTER_SCOPED.contains(&resource.as_str()));
