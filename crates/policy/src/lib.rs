@@ -55,7 +55,7 @@ pub use engine::{
     Surroundings,
 };
 pub use error::PolicyError;
-pub use explain::{Decision, End, Gap, NearMiss, RuleRef, SideVerdict, Verdict};
+pub use explain::{Decision, End, Gap, Listed, NearMiss, RuleRef, SideVerdict, Verdict};
 pub use fix::{Change, ChangeError, Edit, EditKind, Obstacle, Pair, PatchOp, Proof, Suggestion, Suggestions};
 pub use model::{Action, Direction, Kind, Policy, Problem, ProblemKind, Tier};
 pub use peer::{Known, Labels, NamedPort, Node, Peer, Pod, Reserved, World};

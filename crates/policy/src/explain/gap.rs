@@ -79,7 +79,7 @@ pub enum Gap {
         /// Its address.
         address: String,
         /// Networks of the rule.
-        networks: Vec<String>,
+        networks: Listed,
         /// The exception that takes it out of one of them.
         excepted: Option<String>,
     },
@@ -87,9 +87,9 @@ pub enum Gap {
     #[serde(rename_all = "camelCase")]
     Name {
         /// Names that the DNS proxy has seen for its address; none is why it can't match.
-        known: Vec<String>,
+        known: Listed,
         /// Names and patterns of the rule.
-        wanted: Vec<String>,
+        wanted: Listed,
     },
     /// The port.
     #[serde(rename_all = "camelCase")]
@@ -97,7 +97,7 @@ pub enum Gap {
         /// The port asked for, e.g. `8080/TCP`.
         port: String,
         /// Ports of the rule.
-        ports: Vec<String>,
+        ports: Listed,
         /// Set when the rule names the port of this Service, which policies never see: they see the pods' port.
         service: Option<String>,
     },
@@ -107,7 +107,7 @@ pub enum Gap {
         /// What was asked.
         request: String,
         /// What the rule lets pass.
-        allowed: Vec<String>,
+        allowed: Listed,
     },
     /// The rule matches nobody.
     Nobody,
@@ -119,12 +119,42 @@ pub enum Gap {
     },
 }
 
-/// The first items of a list and how many more there are.
-pub(super) fn listed(items: &[String]) -> String {
-    let shown = items.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match items.len().checked_sub(LISTED) {
-        None | Some(0) => shown,
-        Some(more) => format!("{shown} and {more} more"),
+/// A list of any length in a few items.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// The first items.
+    pub shown: Vec<String>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "none")]
+    pub more: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn none(more: &usize) -> bool {
+    *more == 0
+}
+
+impl FromIterator<String> for Listed {
+    fn from_iter<I: IntoIterator<Item = String>>(items: I) -> Self {
+        let mut listed = Self::default();
+        for item in items {
+            if listed.shown.len() < LISTED {
+                listed.shown.push(item);
+            } else {
+                listed.more += 1;
+            }
+        }
+        listed
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown.join(", "))?;
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
+        }
+        Ok(())
     }
 }
 
@@ -140,24 +170,23 @@ impl fmt::Display for Gap {
                 write!(f, "{address} of the {end} is excepted by {except}")
             }
             Self::Address { end, address, networks, excepted: None } => {
-                write!(f, "{address} of the {end} is not in {}", listed(networks))
+                write!(f, "{address} of the {end} is not in {networks}")
             }
-            Self::Name { known, wanted } if known.is_empty() => write!(
+            Self::Name { known, wanted } if known.shown.is_empty() => write!(
                 f,
-                "no DNS name of the destination is known to the DNS proxy, and the rule wants {}",
-                listed(wanted)
+                "no DNS name of the destination is known to the DNS proxy, and the rule wants {wanted}"
             ),
             Self::Name { known, wanted } => {
-                write!(f, "name {} of the destination is not {}", listed(known), listed(wanted))
+                write!(f, "name {known} of the destination is not {wanted}")
             }
             Self::Port { port, ports, service } => {
-                write!(f, "port {port} is not in the ports of the rule ({})", listed(ports))?;
+                write!(f, "port {port} is not in the ports of the rule ({ports})")?;
                 service.as_ref().map_or(Ok(()), |service| {
                     write!(f, "; the rule names the port of {service}, but policies see the port of its pods")
                 })
             }
             Self::Request { request, allowed } => {
-                write!(f, "{request} is not among the requests it lets pass ({})", listed(allowed))
+                write!(f, "{request} is not among the requests it lets pass ({allowed})")
             }
             Self::Nobody => f.write_str("it matches nobody"),
             Self::Undecided { what } => write!(f, "not known: {what}"),
@@ -255,8 +284,8 @@ impl Engine {
             Who::Entity(entity) => sort(&format!("entity {}", entity.word())),
             Who::Name(pattern) => match found {
                 Peer::World(world) => vec![Gap::Name {
-                    known: world.names.known().cloned().unwrap_or_default(),
-                    wanted: vec![pattern.written().to_owned()],
+                    known: world.names.known().into_iter().flatten().cloned().collect(),
+                    wanted: Listed::from_iter([pattern.written().to_owned()]),
                 }],
                 Peer::Pod(_) | Peer::Node(_) | Peer::Reserved(_) => {
                     sort(&format!("the DNS name {} outside of the cluster", pattern.written()))
@@ -339,7 +368,7 @@ fn address(block: &Block, found: &Peer, end: End) -> Vec<Gap> {
     vec![Gap::Address {
         end,
         address: ip.to_string(),
-        networks: vec![block.net.to_string()],
+        networks: Listed::from_iter([block.net.to_string()]),
         excepted: except.map(ToString::to_string),
     }]
 }

@@ -3,7 +3,7 @@
 mod gap;
 mod nearest;
 
-pub use gap::{End, Gap};
+pub use gap::{End, Gap, Listed};
 pub(crate) use nearest::Candidate;
 
 use crate::engine::{Audit, Case, Engine, Outcome, Place, Ruling, Way};
@@ -39,7 +39,7 @@ pub struct SideVerdict {
     pub decision: Decision,
     /// Policies that select this end in this direction.
     pub selected_by: Vec<ObjectRef>,
-    /// Rules that do not match, or only perhaps, closest first. Only where traffic does not surely pass.
+    /// Allowing rules that do not match, or only perhaps, closest first. Only where one of them could have helped.
     pub nearest: Vec<NearMiss>,
     /// What else one should know.
     pub notes: Vec<String>,
@@ -143,9 +143,13 @@ impl Engine {
         let mut selected_by: Vec<ObjectRef> =
             selecting.iter().map(|it| self.policies()[it.policy].reference.clone()).collect();
         selected_by.dedup();
-        let nearest = match ruling.passes() {
-            Some(true) => Vec::new(),
-            Some(false) | None => self.nearest(case, &selecting),
+        let nearest = match ruling {
+            Ruling::DefaultDeny | Ruling::Refused(_) | Ruling::Unknown => self.nearest(case, &selecting),
+            // Where a rule denies, no allowing rule would have helped, however close it comes.
+            Ruling::Denied(_) | Ruling::Conflict(_) => Vec::new(),
+            Ruling::Outside | Ruling::Open | Ruling::Itself | Ruling::LocalHost | Ruling::Allowed(..) => {
+                Vec::new()
+            }
         };
         let side = SideVerdict {
             direction: case.direction,
@@ -244,8 +248,8 @@ impl fmt::Display for SideVerdict {
             }
         }
         if !self.selected_by.is_empty() {
-            let names: Vec<String> = self.selected_by.iter().map(ToString::to_string).collect();
-            write!(f, "; selected by {}", gap::listed(&names))?;
+            let names: Listed = self.selected_by.iter().map(ToString::to_string).collect();
+            write!(f, "; selected by {names}")?;
         }
         for miss in &self.nearest {
             write!(f, "\n  nearest rule {miss}")?;
