@@ -9,7 +9,7 @@ use crate::snapshot::{node_log_path, pod_log_path};
 use async_trait::async_trait;
 use serde_json::Value;
 use stethoscope_core::reader::{
-    self, KindName, LogText, LogWanted, ObjectReader, Objects, Run, Served, ServedKind, Tail, Wanted,
+    self, KindName, LogText, LogWanted, ObjectReader, Objects, Run, Served, ServedKind, Stamps, Tail, Wanted,
 };
 use stethoscope_core::tool::ToolError;
 
@@ -77,6 +77,7 @@ impl ObjectReader for Cluster {
         let uri = Query::default()
             .with("container", wanted.container.as_deref())
             .with("previous", matches!(wanted.run, Run::Previous).then_some("true"))
+            .with("timestamps", matches!(wanted.stamps, Stamps::Each).then_some("true"))
             .with("tailLines", Some(&wanted.tail.lines.to_string()))
             .on(&pod_log_path(&wanted.namespace, &wanted.pod)?);
         self.log(&uri, wanted.tail).await

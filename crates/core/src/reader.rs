@@ -146,6 +146,17 @@ pub struct LogWanted {
     pub run: Run,
     /// How much.
     pub tail: Tail,
+    /// Whether each line begins with its time.
+    pub stamps: Stamps,
+}
+
+/// The kubelet's own time before each line of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// Lines as they were written.
+    None,
+    /// RFC 3339 and a space before each line, where the server gives them (a recorded log may lack them).
+    Each,
 }
 
 /// A run of a container.
