@@ -3,6 +3,7 @@
 use super::{failure, plots};
 use crate::error::EvalError;
 use crate::expected::word;
+use crate::judge::Judgement;
 use crate::results::{Outcome, Results, Row};
 use crate::statistics::Share;
 use crate::summary::{Group, Summary};
@@ -31,7 +32,7 @@ pub fn html(results: &Results) -> Result<String, EvalError> {
     let summary = Summary::of(results);
     let mut context = Context::new();
     context.insert("suite", &results.header.suite);
-    context.insert("started", &results.header.started.to_string());
+    context.insert("started", &results.header.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     context.insert("version", &results.header.version);
     context.insert("cases", &results.rows.len());
     context.insert("planned", &results.header.planned);
@@ -41,12 +42,38 @@ pub fn html(results: &Results) -> Result<String, EvalError> {
         json!({"name": arm.arm.name(), "cases": arm.subject.all, "cause": share(arm.cause_at_1), "subject": share(arm.subject)})
     });
     context.insert("arms", &arms.collect::<Vec<_>>());
+    let judged = summary.judged.iter().map(|judged| {
+        let criteria: Vec<Value> =
+            judged.criteria.iter().map(|(name, met)| json!({"name": name, "met": share(*met)})).collect();
+        json!({"judge": judged.judge, "model": judged.model, "variant": judged.variant.name(), "graded": judged.whole.all,
+            "without_grade": judged.without_grade, "whole": share(judged.whole), "criteria": criteria})
+    });
+    context.insert("judged", &judged.collect::<Vec<_>>());
+    context.insert("statuses", &statuses(results));
     context.insert("confusion", &plots::confusion(results));
     context.insert("rows", &results.rows.iter().map(row).collect::<Vec<_>>());
     let wrong = |source| EvalError::Template { name: NAME, source: Box::new(source) };
     let mut tera = Tera::default();
     tera.add_raw_template(NAME, TEMPLATE).map_err(wrong)?;
     tera.render(NAME, &context).map_err(wrong)
+}
+
+/// How many cases ended how, for the buttons that show only some.
+fn statuses(results: &Results) -> Vec<Value> {
+    let count = |wanted: &str| results.rows.iter().filter(|row| status(row) == wanted).count();
+    ["failed", "broken", "unscored", "passed"]
+        .into_iter()
+        .map(|name| json!({"name": name, "count": count(name)}))
+        .collect()
+}
+
+fn status(row: &Row) -> &'static str {
+    match &row.outcome {
+        Outcome::Broken(_) => "broken",
+        Outcome::Unscored(_) => "unscored",
+        Outcome::Scored(scored) if scored.scores.passed => "passed",
+        Outcome::Scored(_) => "failed",
+    }
 }
 
 fn share(share: Share) -> String {
@@ -61,6 +88,7 @@ fn group(group: &Group) -> Value {
         "variant": group.variant.name(),
         "scored": group.scored,
         "broken": group.broken,
+        "unscored": group.unscored,
         "passed": share(group.passed),
         "pass_hat": group.pass_hat.map(|(value, k)| format!("{value:.3} (k={k})")),
         "cause_at_1": share(group.cause_at_1),
@@ -88,25 +116,21 @@ fn row(row: &Row) -> Value {
         format!("{} {} {}", word(expected.verdict), expected.causes.join(" or "), subjects.join(" or "))
     });
     let why = failure(row);
-    let status = match (&row.outcome, &why) {
-        (Outcome::Broken(_), _) => "broken",
-        (Outcome::Scored(_), Some(_)) => "failed",
-        (Outcome::Scored(_), None) => "passed",
-        (Outcome::Unscored(_), _) => "unscored",
+    let steps = row.transcript().map(|transcript| transcript.steps.iter().map(step).collect::<Vec<_>>());
+    let why = match &row.outcome {
+        Outcome::Unscored(unscored) => Some(unscored.why.clone()),
+        Outcome::Broken(_) | Outcome::Scored(_) => why,
     };
-    let scored = row.scored();
-    let steps = scored
-        .and_then(|scored| scored.transcript.as_ref())
-        .map(|transcript| transcript.steps.iter().map(step).collect::<Vec<_>>());
     json!({
         "name": row.key.to_string(),
         "model": row.key.model,
         "stratum": row.stratum(),
-        "status": status,
+        "status": status(row),
         "why": why,
         "expected": expected,
         "seconds": format!("{:.3}", row.seconds),
-        "answer": scored.map(|scored| answer(&scored.answer)),
+        "judged": row.judgement.as_ref().map(Judgement::in_words),
+        "answer": row.answer().map(answer),
         "steps": steps.unwrap_or_default(),
     })
 }
@@ -136,7 +160,7 @@ fn step(step: &Step) -> Value {
         Step::Said { text } => json!({"who": "model", "text": text}),
         Step::Told { text } => json!({"who": "loop", "text": text}),
         Step::Called { tool, arguments, evidence, text, quotes } => {
-            json!({"who": "tool", "tool": tool, "arguments": arguments, "evidence": evidence, "pieces": pieces(text, quotes)})
+            json!({"who": "tool", "quoted": !quotes.is_empty(), "tool": tool, "arguments": arguments, "evidence": evidence, "pieces": pieces(text, quotes)})
         }
     }
 }
@@ -173,6 +197,7 @@ fn pieces(text: &str, quotes: &[String]) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::Unscored;
     use crate::results::tests::{results, row};
     use crate::transcript::Transcript;
     use pretty_assertions::assert_eq;
@@ -228,7 +253,11 @@ mod tests {
         });
         let mut two = row(1, "two", 1, true);
         two.outcome = Outcome::Broken(evil.to_owned());
-        let mut all = results(vec![one, two]);
+        let mut three = row(2, "three", 1, true);
+        three.judgement = Some(Judgement::Unscored { judge: evil.to_owned(), why: evil.to_owned() });
+        three.outcome =
+            Outcome::Unscored(Box::new(Unscored { why: evil.to_owned(), answer: None, transcript: None }));
+        let mut all = results(vec![one, two, three]);
         all.header.suite = evil.to_owned();
         all.header.version = evil.to_owned();
         all.header.thresholds.cause_at_1 = Some(1.0);
@@ -241,13 +270,16 @@ mod tests {
         for markup in ["<script", "<img", "onerror=\"", "</pre><script"] {
             assert!(!page.contains(markup), "{markup} came through");
         }
-        assert!(page.matches("&lt;script&gt;").count() > 15);
+        assert!(page.matches("&lt;script&gt;").count() > 20);
+        assert!(page.contains("id=\"show-unscored\"") && page.contains("class=\"case broken\""));
     }
 
     #[test]
     fn the_page_needs_nothing_from_elsewhere() {
         let page = html(&results(vec![row(0, "one", 1, true)])).unwrap();
-        for outside in ["http://", "https://", "src=", "@import", "url("] {
+        for outside in
+            ["http://", "https://", "src=", "href=", "@import", "url(", "<link", "<script", "<iframe"]
+        {
             assert!(!page.contains(outside), "{outside}");
         }
         assert!(page.contains("prefers-color-scheme: dark") && page.contains("<svg"));

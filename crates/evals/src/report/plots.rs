@@ -50,8 +50,8 @@ struct ConfusionRow {
 #[derive(Debug, PartialEq, Serialize)]
 struct Cell {
     count: usize,
-    /// Share of the row, in per cent.
-    share: usize,
+    /// How deep it is coloured, in per cent: the share of the row, and enough to be seen and read.
+    shade: usize,
     right: bool,
     title: String,
 }
@@ -101,7 +101,7 @@ pub(super) fn confusion(results: &Results) -> Confusion {
                 of_cell.fold((0, false), |(sum, any), (_, (count, right))| (sum + count, any || *right));
             Cell {
                 count,
-                share: (100 * count).checked_div(total).unwrap_or(0),
+                shade: 15 + (45 * count).checked_div(total).unwrap_or(0),
                 right,
                 title: format!("{name}: {count} of {total} said {column}"),
             }

@@ -254,10 +254,8 @@ fn silence(world: &mut World, grain: Grain) {
         })
     };
     world.metrics = world.metrics.take().map(|text| {
-        text.lines()
-            .filter(|line| line.starts_with('#') || !named(line))
-            .map(|line| format!("{line}\n"))
-            .collect()
+        let kept = text.lines().filter(|line| line.starts_with('#') || !named(line));
+        kept.fold(String::new(), |kept, line| kept + line + "\n")
     });
     world.alerts = world.alerts.take().map(|text| {
         let Ok(mut alerts) = serde_json::from_str::<Value>(&text) else { return text };
