@@ -51,10 +51,23 @@ pub(crate) fn rank(world: &World<'_>, focus: &Focus, drafts: Vec<Draft>) -> Vec<
     let mut findings: Vec<Finding> = told.into_iter().flatten().collect();
     for finding in &mut findings {
         finding.affected.truncate(AFFECTED);
-        finding.confidence = finding.confidence.clamp(0.0, 1.0);
+        finding.confidence = finding.confidence.clamp(0.0, most(world, finding));
     }
     findings.truncate(TOLD);
     findings
+}
+
+/// Most confidence a finding may have. Why pods are not made stands in events: where those can't be read, a symptom that
+/// nothing explains decides nothing.
+fn most(world: &World<'_>, finding: &Finding) -> f64 {
+    const UNDECIDED: f64 = 0.45;
+    let bare = matches!(depth(&finding.cause), Depth::WorkloadSymptom | Depth::Route);
+    let unread = finding
+        .subject
+        .namespace
+        .as_deref()
+        .is_some_and(|namespace| world.snapshot.has_gap(crate::snapshot::Kind::Event, namespace));
+    if bare && unread { UNDECIDED } else { 1.0 }
 }
 
 /// The same cause on the same object is one finding.

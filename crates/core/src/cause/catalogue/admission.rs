@@ -167,4 +167,35 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "admission.webhook-timeout",
+        title: "admission webhook too slow",
+        explanation: "An admission webhook with failurePolicy Fail does not answer within its timeout, so the API server refuses what it guards. Often its pods are overloaded, or the API server can't reach them through a network policy or firewall.",
+        subject_kind: "ValidatingWebhookConfiguration",
+        severity: Severity::High,
+        fix: &[
+            Fix {
+                explain: "Look at the pods behind Service {service}: are they busy, are they reachable from the control plane on their port?",
+                command: "kubectl get pods -n {service_namespace} -o wide",
+                verify: "kubectl get events -A --field-selector reason=FailedCreate",
+            },
+            Fix {
+                explain: "Until it answers again, let the guarded objects pass. Whoever relies on the webhook's rules must agree.",
+                command: "kubectl patch {kind} {name} --type=json -p '[{{\"op\":\"replace\",\"path\":\"/webhooks/0/failurePolicy\",\"value\":\"Ignore\"}}]'",
+                verify: "kubectl get {kind} {name} -o yaml",
+            },
+        ],
+    },
+    Cause {
+        code: "admission.webhook-certificate",
+        title: "admission webhook's certificate not accepted",
+        explanation: "The API server does not accept the certificate of an admission webhook: it expired, is for another name, or is not signed by the caBundle of the configuration. What the webhook guards is refused.",
+        subject_kind: "ValidatingWebhookConfiguration",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Renew the webhook's serving certificate, or the caBundle in its configuration, and restart its pods.",
+            command: "kubectl rollout restart deployment -n {service_namespace}",
+            verify: "kubectl get events -A --field-selector reason=FailedCreate",
+        }],
+    },
 ];
