@@ -15,6 +15,8 @@ pub(crate) struct Draft {
     pub(crate) finding: Finding,
     /// Objects whose own trouble would explain this finding, e.g. the Service a failing caller talks to.
     pub(crate) through: BTreeSet<ObjectRef>,
+    /// Services that its own words blame: of two failing processes, the blamed one is the cause.
+    pub(crate) blames: BTreeSet<ObjectRef>,
     /// When it began, if known.
     pub(crate) since: Option<Timestamp>,
     /// Whether anything suffers from it now.
@@ -48,6 +50,7 @@ impl Draft {
                 params: std::collections::BTreeMap::new(),
             },
             through: BTreeSet::new(),
+            blames: BTreeSet::new(),
             since: None,
             felt: Felt::Visibly,
         }
@@ -91,6 +94,12 @@ impl Draft {
     #[must_use]
     pub(crate) fn through(mut self, objects: impl IntoIterator<Item = ObjectRef>) -> Self {
         self.through.extend(objects);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn blames(mut self, services: impl IntoIterator<Item = ObjectRef>) -> Self {
+        self.blames.extend(services);
         self
     }
 

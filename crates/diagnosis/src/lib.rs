@@ -17,9 +17,14 @@
 //! assert!(diagnosis.findings.is_empty());
 //! ```
 
+mod certificates;
+mod control_plane;
+mod deletion;
 mod draft;
 mod logs;
+mod node_pools;
 mod nodes;
+mod performance;
 mod pods;
 mod ranking;
 mod scheduling;
@@ -27,12 +32,13 @@ mod services;
 pub mod snapshot;
 mod storage;
 mod text;
+mod webhooks;
 mod workloads;
 mod world;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snapshot::{Gap, Snapshot};
+use snapshot::{Gap, GapReason, Snapshot};
 use stethoscope_core::finding::Finding;
 use world::World;
 
@@ -67,27 +73,55 @@ impl Diagnosis {
 
 /// Every detector, in the order of the house.
 const DETECTORS: &[fn(&World<'_>, &mut Vec<draft::Draft>)] = &[
+    control_plane::etcd::detect,
+    control_plane::throttling::detect,
+    control_plane::controllers::detect,
+    control_plane::leadership::detect,
+    control_plane::clocks::detect,
+    control_plane::skew::detect,
+    control_plane::removed::detect,
+    control_plane::aggregated::detect,
+    certificates::serving::detect,
+    certificates::issued::detect,
+    node_pools::upgrade::detect,
+    node_pools::capacity::detect,
+    node_pools::addresses::detect,
     nodes::detect,
+    nodes::problems::detect,
     nodes::scheduler::detect,
+    webhooks::detect,
+    deletion::detect,
     workloads::admission::detect,
     storage::claims::detect,
+    storage::zones::detect,
     scheduling::detect,
     pods::image::detect,
     pods::config::detect,
     pods::sandbox::detect,
     pods::volumes::detect,
     pods::exit::detect,
+    pods::init::detect,
+    pods::grace::detect,
+    pods::gates::detect,
     pods::probes::detect,
     pods::lifecycle::detect,
     workloads::rollout::detect,
     workloads::jobs::detect,
+    workloads::cron::detect,
+    workloads::ordered::detect,
+    workloads::preemption::detect,
+    workloads::daemons::detect,
+    workloads::autoscalers::detect,
     workloads::guards::detect,
     services::selector::detect,
     services::ports::detect,
     services::addresses::detect,
     services::callers::detect,
+    services::dns::detect,
     services::ingress::detect,
+    services::gateway::detect,
     services::policy::detect,
+    performance::detect,
 ];
 
 /// Runs every detector and ranks what they find. Pure: the same snapshot and focus give the same diagnosis.
@@ -100,9 +134,30 @@ pub fn diagnose(snapshot: &Snapshot, focus: &Focus) -> Diagnosis {
     Diagnosis {
         findings: ranking::rank(&world, focus, drafts),
         checked: checked(snapshot),
-        gaps: snapshot.gaps.clone(),
+        gaps: snapshot.gaps.iter().cloned().chain(untimed(snapshot, focus)).collect(),
     }
 }
+
+/// Beginnings of words for slowness.
+const SLOW: [&str; 8] = ["slow", "lag", "latenc", "crawl", "stutter", "delay", "sluggish", "forever"];
+
+/// Somebody calls it slow, and nothing here measures how long anything takes: objects look healthy then, and prove nothing.
+fn untimed(snapshot: &Snapshot, focus: &Focus) -> Option<Gap> {
+    let asked = focus.words.iter().map(|word| word.to_lowercase()).any(|word| {
+        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        SLOW.iter().any(|slow| word.starts_with(slow))
+    });
+    let measured = !snapshot.timed.is_empty()
+        || snapshot.signals.iter().any(|signal| signal.kind == snapshot::SignalKind::Latency);
+    (asked && !measured).then(|| Gap {
+        kind: UNTIMED.to_owned(),
+        namespace: focus.namespace.clone(),
+        why: GapReason::Failed("no metric tells how long requests take".to_owned()),
+    })
+}
+
+/// What the gap of missing latency metrics is called.
+pub const UNTIMED: &str = "request latency";
 
 fn checked(snapshot: &Snapshot) -> String {
     let counts = [

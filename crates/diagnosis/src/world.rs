@@ -2,7 +2,7 @@
 
 use crate::logs::Run;
 use crate::snapshot::{
-    ConfigMap, EndpointSlice, Event, LabelSelector, Labels, Lease, LogExcerpt, LogSource, Meta, Node,
+    ConfigMap, EndpointSlice, Event, Kind, LabelSelector, Labels, Lease, LogExcerpt, LogSource, Meta, Node,
     PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate, ReplicaSet, Service, Snapshot, StorageClass,
 };
 use jiff::Timestamp;
@@ -401,6 +401,12 @@ impl<'a> World<'a> {
 
     pub(crate) fn has_secret(&self, namespace: &str, name: &str) -> bool {
         self.secrets.contains(&(namespace, name))
+    }
+
+    /// Whether the Secrets of a namespace were listed, so that the absence of one proves something.
+    pub(crate) fn knows_secrets(&self, namespace: &str) -> bool {
+        let here = |secret: &crate::snapshot::Secret| secret.metadata.namespace == namespace;
+        self.snapshot.secrets.iter().any(here) && !self.snapshot.has_gap(Kind::Secret, namespace)
     }
 
     pub(crate) fn has_service_account(&self, namespace: &str, name: &str) -> bool {

@@ -1,6 +1,9 @@
 //! What logs say: error signatures that hold across languages, and which logs are worth reading.
 
+mod envoy;
+pub(crate) mod moment;
 pub(crate) mod signatures;
+pub(crate) mod target;
 mod wanted;
 
 /// Which run of a container a log is of.
@@ -11,6 +14,9 @@ pub(crate) enum Run {
     /// The one before.
     Previous,
 }
+
+/// Last lines of a log that may tell how a process ended.
+pub(crate) const QUOTED_LINES: usize = 15;
 
 /// Longest quote taken from a log line, in bytes.
 const QUOTED: usize = 400;

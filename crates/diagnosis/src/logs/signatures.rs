@@ -1,7 +1,10 @@
 //! Error signatures in application logs.
 //!
-//! Words come from the runtimes and drivers themselves: Go `net`, Java `java.net` and MySQL Connector/J, Node `libuv`,
-//! Python `socket`, .NET, gRPC, StackExchange.Redis, MySQL and PostgreSQL server messages.
+//! Words come from the runtimes and drivers themselves: Go `net`, Java `java.net` and Connector/J, Node `libuv`, Python
+//! `socket`, .NET, gRPC, StackExchange.Redis, librdkafka and the Kafka clients, RabbitMQ, MongoDB, MySQL and PostgreSQL
+//! server messages, nginx, Envoy's response flags, Liquibase, Flyway, golang-migrate, Rails, Django, Prisma.
+
+use super::envoy::{self, Verdict};
 
 /// What a log line says went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,19 +17,43 @@ pub(crate) enum Signature {
     ReadOnlyDatabase,
     /// A port is already bound.
     AddressInUse,
+    /// The binary is built for another processor.
+    ForeignBinary,
+    /// A setting is not in the environment.
+    EnvironmentMissing,
+    /// A migration waits for a lock.
+    MigrationLocked,
+    /// Tables or columns that the program expects are not there.
+    SchemaBehind,
+    /// The broker knows no such topic, queue or exchange.
+    TopicMissing,
+    /// A topic's partition or a consumer group has no leader.
+    NoLeader,
     /// A name does not resolve.
     NameUnresolved,
+    /// A TLS handshake fails.
+    Tls,
     /// Nobody listens, or nobody answers.
     Unreachable,
     /// The process ran out of memory by its own account.
     OutOfMemory,
     /// The file system is full.
     DiskFull,
-    /// A TLS handshake fails.
-    Tls,
+    /// The file system can't be written by design.
+    ReadOnlyFileSystem,
+    /// A peer takes no more work: circuit breaker, quota, rate limit.
+    Overloaded,
+    /// A peer wants other rights or credentials.
+    Denied,
+    /// A proxy has no route for the request.
+    NoRoute,
+    /// A peer ended an established connection.
+    Reset,
+    /// A peer answers with a server error.
+    PeerFails,
 }
 
-/// Words that decide, most telling first. Matched without regard to case.
+/// Words that decide, most telling first. Matched without regard to case; pieces around `…` must follow one another.
 const WORDS: &[(Signature, &[&str])] = &[
     (
         Signature::CredentialsRefused,
@@ -39,6 +66,13 @@ const WORDS: &[(Signature, &[&str])] = &[
             "login failed for user",
             "err invalid password",
             "scram authentication failed",
+            "sasl authentication failed",
+            "mongoservererror: authentication failed",
+            "exception authenticating mongocredential",
+            "bad auth : authentication failed",
+            "unable to authenticate using mechanism",
+            "access_refused - login was refused",
+            "saslauthenticationexception",
         ],
     ),
     (
@@ -49,6 +83,10 @@ const WORDS: &[(Signature, &[&str])] = &[
             "remaining connection slots are reserved",
             "max number of clients reached",
             "max_user_connections",
+            "queuepool limit of size … reached",
+            "connection is not available, request timed out after",
+            "timeout expired.  the timeout period elapsed prior to obtaining a connection from the pool",
+            "no more connections allowed",
         ],
     ),
     (
@@ -57,12 +95,12 @@ const WORDS: &[(Signature, &[&str])] = &[
             "--read-only option",
             "--super-read-only option",
             "super_read_only",
-            "cannot execute insert in a read-only transaction",
-            "cannot execute update in a read-only transaction",
-            "cannot execute delete in a read-only transaction",
+            "in a read-only transaction",
             "readonly you can't write against a read only",
             "database is read only",
             "attempt to write a readonly database",
+            "notwritableprimary",
+            "not master and slaveok=false",
         ],
     ),
     (
@@ -74,6 +112,93 @@ const WORDS: &[(Signature, &[&str])] = &[
             "port is already allocated",
             "bind: address already",
             "was already in use",
+        ],
+    ),
+    (Signature::ForeignBinary, &["exec format error", "cannot execute binary file"]),
+    (
+        Signature::EnvironmentMissing,
+        &[
+            "environment variable … not set",
+            "environment variable … is required",
+            "environment variable … missing",
+            "environment variable … must be set",
+            "environment variable not found",
+            "environment variable … undefined",
+            "missing required environment variable",
+            "missing environment variable",
+            "missing env var",
+            "required environment variable",
+            "env var … not set",
+            "required key … missing value",
+            "could not resolve placeholder",
+            "validation error for settings",
+            "validation errors for settings",
+            "unbound variable",
+            "connectionstring property has not been initialized",
+            "password option is not specified",
+            "superuser password is not specified",
+        ],
+    ),
+    (
+        Signature::MigrationLocked,
+        &[
+            "waiting for changelog lock",
+            "could not acquire change log lock",
+            "migration table is already locked",
+            "can't acquire database lock",
+            "can't acquire lock",
+            "dirty database version",
+            "unable to obtain table-level lock",
+            "unable to obtain postgresql advisory lock",
+            "failed to acquire postgresql application advisory lock",
+        ],
+    ),
+    (
+        Signature::SchemaBehind,
+        &[
+            "pendingmigrationerror",
+            "migrations are pending",
+            "pending migration",
+            "unapplied migration",
+            "migrations have not yet been applied",
+            "relation \" … \" does not exist",
+            "column \" … \" does not exist",
+            "column … does not exist",
+            "table ' … ' doesn't exist",
+            "unknown column",
+            "no such table",
+            "no such column",
+            "schema-validation: missing",
+            "the table … does not exist in the current database",
+        ],
+    ),
+    (
+        Signature::TopicMissing,
+        &[
+            "unknown_topic_or_partition",
+            "unknowntopicorpartition",
+            "does not host this topic-partition",
+            "unknown topic or partition",
+            "not present in metadata after",
+            "not_found - no queue",
+            "not_found - no exchange",
+        ],
+    ),
+    (
+        Signature::NoLeader,
+        &[
+            "not_leader_or_follower",
+            "not_leader_for_partition",
+            "notleaderorfollower",
+            "leader_not_available",
+            "there is no leader for this topic-partition",
+            "not the leader for that topic-partition",
+            "not_enough_replicas",
+            "fewer in-sync replicas than required",
+            "coordinator is not available",
+            "group coordinator … is unavailable or invalid",
+            "replicasetnoprimary",
+            "no primary available for writes",
         ],
     ),
     (
@@ -93,6 +218,32 @@ const WORDS: &[(Signature, &[&str])] = &[
             "host not found in upstream",
             "produced zero addresses",
             "domain name not found",
+            "could not translate host name",
+            "no address associated with hostname",
+            "failed to lookup address information",
+            "couldn't resolve server",
+            "no resolvable bootstrap urls",
+            "could not be resolved (3: host not found)",
+        ],
+    ),
+    (
+        Signature::Tls,
+        &[
+            "x509: ",
+            "certificate verify failed",
+            "sslhandshakeexception",
+            "certificate has expired",
+            "tls handshake error",
+            "err_cert_",
+            "unable to verify the first certificate",
+            "self-signed certificate",
+            "self signed certificate",
+            "pkix path building failed",
+            "remote certificate is invalid",
+            "tls: failed to verify",
+            "ssl_do_handshake() failed",
+            "ssl handshake failed",
+            "tls_error:",
         ],
     ),
     (
@@ -101,6 +252,7 @@ const WORDS: &[(Signature, &[&str])] = &[
             "connection refused",
             "econnrefused",
             "connection timed out",
+            "connection to … refused",
             "etimedout",
             "connect timed out",
             "timed out after",
@@ -115,6 +267,30 @@ const WORDS: &[(Signature, &[&str])] = &[
             "upstream connect error",
             "no healthy upstream",
             "connection error: desc",
+            "upstream timed out",
+            "no live upstreams",
+            "can't connect to mysql server",
+            "can't connect to local mysql server",
+            "actively refused it",
+            "server selection timeout",
+            "server selection error",
+            "serverselectiontimeouterror",
+            "mongonetworktimeouterror",
+            "connection to node … could not be established",
+            "bootstrap broker … disconnected",
+            "broker transport failure",
+            "read timed out",
+            "connecttimeout",
+            "readtimeout",
+            "request timed out",
+            "context deadline exceeded",
+            "deadline_exceeded",
+            "code = deadlineexceeded",
+            "code = unavailable",
+            "statuscode.unavailable",
+            "14 unavailable",
+            "status=unavailable",
+            "unavailable: io exception",
         ],
     ),
     (
@@ -125,17 +301,75 @@ const WORDS: &[(Signature, &[&str])] = &[
             "memoryerror",
             "cannot allocate memory",
             "std::bad_alloc",
+            "fatal error: runtime: out of memory",
+            "system.outofmemoryexception",
         ],
     ),
-    (Signature::DiskFull, &["no space left on device", "enospc", "disk quota exceeded"]),
     (
-        Signature::Tls,
+        Signature::DiskFull,
+        &["no space left on device", "enospc", "disk quota exceeded", "disk is full", "low on disk"],
+    ),
+    (Signature::ReadOnlyFileSystem, &["read-only file system", "erofs"]),
+    (
+        Signature::Overloaded,
         &[
-            "x509: ",
-            "certificate verify failed",
-            "sslhandshakeexception",
-            "certificate has expired",
-            "tls handshake error",
+            "resource_exhausted",
+            "code = resourceexhausted",
+            "429 too many requests",
+            "status code 429",
+            "upstream_overflow",
+            "memory resource limit alarm",
+            "circuit breaker … open",
+            "circuitbreaker … is open",
+        ],
+    ),
+    (
+        Signature::Denied,
+        &[
+            "code = unauthenticated",
+            "16 unauthenticated",
+            "code = permissiondenied",
+            "7 permission_denied",
+            "401 unauthorized",
+            "403 forbidden",
+            "topicauthorizationexception",
+            "topic_authorization_failed",
+        ],
+    ),
+    (Signature::NoRoute, &["route_not_found"]),
+    (
+        Signature::Reset,
+        &[
+            "connection reset",
+            "econnreset",
+            "broken pipe",
+            "epipe",
+            "socket hang up",
+            "unexpected eof",
+            "server closed the connection unexpectedly",
+            "prematurely closed connection",
+            "terminating connection due to administrator command",
+            "remote end closed connection",
+            "server has gone away",
+            "lost connection to mysql server",
+            "forcibly closed by the remote host",
+            "upstream_reset",
+        ],
+    ),
+    (
+        Signature::PeerFails,
+        &[
+            "500 internal server error",
+            "502 bad gateway",
+            "503 service unavailable",
+            "504 gateway time",
+            "status code 500",
+            "status code 502",
+            "status code 503",
+            "status code 504",
+            "responded with status 5",
+            "code = internal",
+            "13 internal:",
         ],
     ),
 ];
@@ -156,10 +390,37 @@ pub(crate) fn newest(text: &str) -> Vec<(Signature, &str)> {
 /// What one line says.
 pub(crate) fn of(line: &str) -> Option<Signature> {
     let lower = line.to_ascii_lowercase();
+    match envoy::verdict(line) {
+        Verdict::Failed(signature) => return Some(signature),
+        Verdict::CallersOwn => return None,
+        Verdict::NoFlags => {}
+    }
     WORDS
         .iter()
-        .find(|(_, words)| words.iter().any(|word| lower.contains(word)))
+        .find(|(_, words)| words.iter().any(|words| says(&lower, words)))
         .map(|(signature, _)| *signature)
+        .or_else(|| missing_key(line).then_some(Signature::EnvironmentMissing))
+}
+
+/// Whether the pieces of the words follow one another in the line.
+fn says(lower: &str, words: &str) -> bool {
+    let mut rest = lower;
+    words.split(" … ").all(|piece| match rest.split_once(piece) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+/// Python's `KeyError: 'DATABASE_URL'`: a name in capitals is one of the environment, any other a fault of the program.
+fn missing_key(line: &str) -> bool {
+    let Some((_, rest)) = line.split_once("KeyError: '") else { return false };
+    let name = rest.split('\'').next().unwrap_or_default();
+    name.len() >= 4
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && name.contains('_')
 }
 
 /// Whether a host of the cluster, e.g. a Service's name, stands in the line as a word of its own.
@@ -175,29 +436,6 @@ pub(crate) fn mentions(line: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pretty_assertions::assert_eq;
-
-    #[test]
-    fn reads_the_words_of_many_runtimes() {
-        let cases = [
-            (
-                "java.sql.SQLException: Access denied for user 'root'@'10.0.0.1' (using password: YES)",
-                Some(Signature::CredentialsRefused),
-            ),
-            ("FATAL: sorry, too many clients already", Some(Signature::ConnectionsExhausted)),
-            (
-                "The MySQL server is running with the --read-only option so it cannot execute this statement",
-                Some(Signature::ReadOnlyDatabase),
-            ),
-            ("listen tcp :8080: bind: address already in use", Some(Signature::AddressInUse)),
-            ("Error: getaddrinfo ENOTFOUND cart", Some(Signature::NameUnresolved)),
-            ("dial tcp 10.96.0.5:6379: connect: connection refused", Some(Signature::Unreachable)),
-            ("all is well", None),
-        ];
-        for (line, expected) in cases {
-            assert_eq!(of(line), expected, "{line}");
-        }
-    }
 
     #[test]
     fn a_host_is_a_word_of_its_own() {
@@ -205,5 +443,11 @@ mod tests {
         assert!(mentions("http://cart:80/x", "cart"));
         assert!(!mentions("dial cart-db:80", "cart"));
         assert!(!mentions("mycart failed", "cart"));
+    }
+
+    #[test]
+    fn pieces_follow_one_another() {
+        assert!(says("environment variable a is not set", "environment variable … not set"));
+        assert!(!says("not set: environment variable a", "environment variable … not set"));
     }
 }

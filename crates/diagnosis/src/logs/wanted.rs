@@ -13,6 +13,9 @@ const NODES: usize = 10;
 const TAIL: u32 = 200;
 /// Units that run on every node.
 const NODE_UNITS: &[&str] = &["kubelet", "containerd", "kube-proxy"];
+/// Components whose words tell of the whole cluster, and how many replicas of each are heard.
+const CONTROL_PLANE: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager"];
+const REPLICAS: usize = 3;
 /// Below this nothing counts as explained.
 const EXPLAINED: f64 = 0.8;
 
@@ -50,6 +53,7 @@ impl Snapshot {
                 wanted.current(pod);
             }
         }
+        wanted.system(&world, focus, explained);
         wanted.nodes(&world, explained);
         wanted.requests
     }
@@ -64,7 +68,7 @@ fn unwell(pod: &Pod) -> bool {
             let done = status.state.terminated.as_ref().is_some_and(|end| end.exit_code == 0);
             started
                 && !done
-                && (!status.ready && pod.status.phase != "Pending"
+                && (!status.ready && (pod.status.phase != "Pending" || status.state.running.is_some())
                     || status.restart_count > 0
                     || status.state.terminated.is_some())
         })
@@ -80,7 +84,8 @@ impl Wanted {
     fn failing(&mut self, pod: &Pod) {
         for status in pod.statuses() {
             let ended_well = status.state.terminated.as_ref().is_some_and(|end| end.exit_code == 0);
-            if ended_well || status.ready && status.restart_count == 0 {
+            let not_begun = status.state.waiting.is_some() && status.restart_count == 0;
+            if ended_well || not_begun || status.ready && status.restart_count == 0 {
                 continue;
             }
             if status.restart_count > 0 {
@@ -100,14 +105,35 @@ impl Wanted {
         }
     }
 
+    /// The control plane's own words, where it runs as pods: on everything unexplained, and when the question has nothing
+    /// to do with one namespace.
+    fn system(&mut self, world: &World<'_>, focus: &Focus, explained: bool) {
+        if explained && focus.namespace.is_some() {
+            return;
+        }
+        for component in CONTROL_PLANE {
+            for pod in crate::control_plane::component(world, component).into_iter().take(REPLICAS) {
+                for status in &pod.status.container_statuses {
+                    self.read(pod, &status.name, status.restart_count > 0 && !status.ready);
+                }
+            }
+        }
+    }
+
     fn container(&mut self, pod: &Pod, container: &str, previous: bool) {
+        if self.containers.len() < CONTAINERS {
+            self.read(pod, container, previous);
+        }
+    }
+
+    fn read(&mut self, pod: &Pod, container: &str, previous: bool) {
         let source = LogSource::Container {
             namespace: pod.metadata.namespace.clone(),
             pod: pod.metadata.name.clone(),
             container: container.to_owned(),
             previous,
         };
-        if self.containers.len() < CONTAINERS && self.containers.insert(source.clone()) {
+        if self.containers.insert(source.clone()) {
             self.requests.push(LogRequest { source, tail_lines: TAIL });
         }
     }

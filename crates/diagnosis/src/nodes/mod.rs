@@ -1,5 +1,6 @@
 //! Nodes: not ready and why, components that are down, cordons, pressure.
 
+pub(crate) mod problems;
 pub(crate) mod scheduler;
 pub(crate) mod units;
 

@@ -14,12 +14,17 @@ pub(super) struct Vitals<'w> {
     /// Nodes.
     pub(super) nodes: BTreeMap<ObjectRef, Vec<&'w Signal>>,
     callees: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
+    timed: BTreeSet<ObjectRef>,
 }
 
 impl<'w> Vitals<'w> {
     pub(super) fn of(world: &World<'w>) -> Self {
-        let mut vitals =
-            Self { workloads: BTreeMap::new(), nodes: BTreeMap::new(), callees: BTreeMap::new() };
+        let mut vitals = Self {
+            workloads: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            callees: BTreeMap::new(),
+            timed: BTreeSet::new(),
+        };
         for signal in &world.snapshot.signals {
             if let Some(workload) = workload_of(world, &signal.about) {
                 vitals.workloads.entry(workload).or_default().push(signal);
@@ -28,6 +33,7 @@ impl<'w> Vitals<'w> {
             }
         }
         vitals.callees = calls(world);
+        vitals.timed = world.snapshot.timed.iter().filter_map(|about| workload_of(world, about)).collect();
         vitals
     }
 
@@ -39,6 +45,12 @@ impl<'w> Vitals<'w> {
     /// What a workload calls.
     pub(super) fn callees(&self, workload: &ObjectRef) -> impl Iterator<Item = &ObjectRef> {
         self.callees.get(workload).into_iter().flatten()
+    }
+
+    /// What it calls whose latency nobody measures. Empty where nothing is measured at all, as with alerts alone.
+    pub(super) fn untimed_callees(&self, workload: &ObjectRef) -> Vec<&ObjectRef> {
+        let blind = |callee: &&ObjectRef| !self.timed.is_empty() && !self.timed.contains(*callee);
+        self.callees(workload).filter(blind).collect()
     }
 
     /// Who calls it, and who calls those.

@@ -32,6 +32,8 @@ const UNSEEN: f64 = 0.5;
 /// Hypotheses told, and the least fit of one.
 const TOLD: usize = 3;
 const LEAST_FIT: f64 = 0.5;
+/// The most confidence in a workload that calls what nobody measures.
+const BLIND: f64 = 0.45;
 /// Growth of CPU or traffic that speaks for work rather than for the network.
 const BUSIER: f64 = 1.5;
 
@@ -230,6 +232,15 @@ fn told(
             format!(
                 "the network of {subject} is slow: it and those that wait for it are slow, while its CPU does no more than usual"
             ),
+        ),
+    };
+    // Somebody it waits for may be the slow one, and nobody would see it.
+    let unseen = vitals.untimed_callees(subject);
+    let (confidence, statement) = match unseen.as_slice() {
+        [] => (confidence, statement),
+        [one, ..] => (
+            confidence.min(BLIND),
+            format!("{statement}; the latency of {one}, which it calls, is not measured"),
         ),
     };
     let mut draft = Draft::new(cause, subject.clone(), confidence, statement)

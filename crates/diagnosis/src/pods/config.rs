@@ -1,4 +1,5 @@
-//! Containers that can't be configured: a missing ConfigMap, Secret or key.
+//! Containers that can't be configured: a missing ConfigMap, Secret or key, a user or profile that is not allowed or not
+//! there.
 
 use crate::draft::{Draft, absence, event, field, some_pods};
 use crate::snapshot::{Event, Kind, Pod};
@@ -9,6 +10,8 @@ use stethoscope_core::object::ObjectRef;
 const SECRET_MISSING: CauseCode = CauseCode::new("config.secret-missing");
 const CONFIG_MAP_MISSING: CauseCode = CauseCode::new("config.config-map-missing");
 const KEY_MISSING: CauseCode = CauseCode::new("config.key-missing");
+const ROOT: CauseCode = CauseCode::new("config.root-refused");
+const PROFILE: CauseCode = CauseCode::new("config.security-profile-missing");
 const INVALID: CauseCode = CauseCode::new("config.container-invalid");
 
 /// What the kubelet says about a pod whose configuration is not there.
@@ -37,12 +40,19 @@ fn complaint<'a>(world: &World<'a>, pod: &'a Pod) -> Option<Complaint<'a>> {
     });
     if let Some((container, waiting)) = waiting {
         let failed = world.pod_events(pod).iter().copied().find(|event| {
-            event.reason == "Failed" && event.message.starts_with("Error: ") && names_missing(&event.message)
+            let said = event.message.as_str();
+            event.reason == "Failed"
+                && said.starts_with("Error: ")
+                && (names_missing(said) || would_be_root(said) || no_profile(said))
         });
         let text = failed.map_or(waiting.message.as_str(), |event| event.message.as_str());
-        if waiting.reason == "CreateContainerConfigError" || names_missing(text) {
+        if waiting.reason == "CreateContainerConfigError" || names_missing(text) || no_profile(text) {
             return Some(Complaint { pod, text, event: failed, container: Some(container) });
         }
+    }
+    if pod.status.reason.as_deref() == Some("AppArmor") {
+        let text = pod.status.message.as_deref().unwrap_or_default();
+        return Some(Complaint { pod, text, event: None, container: None });
     }
     if pod.status.phase != "Pending" || pod.node().is_none() {
         return None;
@@ -53,6 +63,18 @@ fn complaint<'a>(world: &World<'a>, pod: &'a Pod) -> Option<Complaint<'a>> {
         .copied()
         .find(|event| event.reason == "FailedMount" && names_missing(&event.message))?;
     Some(Complaint { pod, text: &mount.message, event: Some(mount), container: None })
+}
+
+/// The kubelet's words when runAsNonRoot does not fit the image (`pkg/kubelet/kuberuntime/security_context_others.go`).
+fn would_be_root(text: &str) -> bool {
+    text.contains("runAsNonRoot and image") || text.contains("breaks non-root policy")
+}
+
+/// The runtime's and the kubelet's words for a profile that the node does not have.
+fn no_profile(text: &str) -> bool {
+    text.contains("cannot load seccomp profile")
+        || text.contains("apparmor profile not found")
+        || text.contains("Cannot enforce AppArmor")
 }
 
 fn names_missing(text: &str) -> bool {
@@ -69,13 +91,21 @@ fn explain(world: &World<'_>, workload: &ObjectRef, complaint: &Complaint<'_>) -
     let by_key = text.contains("couldn't find key") || text.contains("non-existent");
     let (kind, name) = missing_object(text);
     let cause = match (by_key, kind) {
+        _ if would_be_root(text) => ROOT,
+        _ if no_profile(text) => PROFILE,
         (true, _) => KEY_MISSING,
-        (false, "Secret") => SECRET_MISSING,
-        (false, "ConfigMap") => CONFIG_MAP_MISSING,
+        (false, "Secret") if names_missing(text) => SECRET_MISSING,
+        (false, "ConfigMap") if names_missing(text) => CONFIG_MAP_MISSING,
         _ => INVALID,
     };
     let statement = match cause.as_str() {
         "config.key-missing" => format!("pods of {workload} need a key that its {kind} {name} does not have"),
+        "config.root-refused" => {
+            format!("pods of {workload} must not run as root, and the image's user is root or not a number")
+        }
+        "config.security-profile-missing" => {
+            format!("containers of {workload} ask for a security profile that their node does not have")
+        }
         "config.container-invalid" => {
             format!("the kubelet can't configure a container of {workload}: {text}")
         }
@@ -88,7 +118,12 @@ fn explain(world: &World<'_>, workload: &ObjectRef, complaint: &Complaint<'_>) -
             .param("missing", name)
             .param("missing_kind", kind.to_lowercase())
             .since(pod.metadata.creation_timestamp);
-    if complaint.event.is_none() {
+    if cause == ROOT {
+        draft = draft.proofs(non_root(pod, complaint.container));
+    }
+    if complaint.event.is_none() && complaint.container.is_none() {
+        draft = draft.proof(field(&subject, "status.message", text));
+    } else if complaint.event.is_none() {
         let container = complaint.container.unwrap_or_default();
         draft = draft.proof(field(
             &subject,
@@ -106,6 +141,19 @@ fn explain(world: &World<'_>, workload: &ObjectRef, complaint: &Complaint<'_>) -
         ));
     }
     draft
+}
+
+/// Where the pod says that it must not run as root.
+fn non_root(pod: &Pod, container: Option<&str>) -> Option<stethoscope_core::finding::Proof> {
+    let at = reference("Pod", &pod.metadata);
+    let own =
+        container.and_then(|name| pod.spec.container(name)).and_then(|it| it.security_context.as_deref());
+    if own.and_then(|context| context.run_as_non_root) == Some(true) {
+        let path = format!("spec.containers[{}].securityContext.runAsNonRoot", container.unwrap_or_default());
+        return Some(field(&at, &path, "true"));
+    }
+    let whole = pod.spec.security_context.as_deref().and_then(|context| context.run_as_non_root);
+    (whole == Some(true)).then(|| field(&at, "spec.securityContext.runAsNonRoot", "true"))
 }
 
 /// Kind and name of the object in the kubelet's words, e.g. `secret "db" not found` or

@@ -3,6 +3,7 @@
 use crate::draft::{Draft, Felt, field, log, some_pods};
 use crate::logs::signatures::{self, Signature};
 use crate::logs::{Run, last_line};
+use crate::services::targets;
 use crate::snapshot::{ContainerStatus, Pod, Terminated};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
@@ -21,6 +22,12 @@ const COMPLETES: CauseCode = CauseCode::new("container.runs-to-completion");
 const PORT_CONFLICT: CauseCode = CauseCode::new("container.port-conflict");
 const DISK_FULL: CauseCode = CauseCode::new("container.disk-full");
 const CRASHING: CauseCode = CauseCode::new("container.crashing");
+const INIT_FAILING: CauseCode = CauseCode::new("container.init-failing");
+const READ_ONLY_ROOT: CauseCode = CauseCode::new("container.read-only-root");
+const ENVIRONMENT: CauseCode = CauseCode::new("config.environment-missing");
+const SCHEMA: CauseCode = CauseCode::new("database.schema-behind");
+const MIGRATION_LOCK: CauseCode = CauseCode::new("database.migration-locked");
+const LATE: CauseCode = CauseCode::new("app.dependency-late");
 
 /// Restarts older than this, of a container that is ready now, are history.
 const RECENT: i64 = 30 * 60;
@@ -47,6 +54,10 @@ fn ended(status: &ContainerStatus) -> Option<&Terminated> {
         None if status.restart_count > 0 => status.last_state.terminated.as_deref(),
         None => None,
     }
+}
+
+fn done(status: &ContainerStatus) -> bool {
+    status.state.terminated.as_ref().is_some_and(|end| end.exit_code == 0)
 }
 
 fn crash(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Draft> {
@@ -76,9 +87,12 @@ fn crash(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Draft> {
                 .since(pod.metadata.creation_timestamp),
         );
     }
+    let init = |name: &str| pod.status.init_container_statuses.iter().any(|init| init.name == name);
     let status = pod
         .statuses()
         .filter(|status| ended(status).is_some())
+        // An init container that ended well in the end has done its work.
+        .filter(|status| !(init(&status.name) && done(status)))
         .max_by_key(|status| (!status.ready, status.restart_count))?;
     let end = ended(status)?;
     let past = status.ready && world.age(end.finished_at).is_some_and(|age| age > RECENT);
@@ -94,7 +108,9 @@ fn crash(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Draft> {
 
 /// runc's words for a command that can't be started.
 fn start_error(message: &str) -> Option<CauseCode> {
-    if message.contains("exec format error") {
+    if message.contains("seccomp") || message.contains("apparmor") {
+        None // pods::config tells these.
+    } else if message.contains("exec format error") {
         Some(WRONG_ARCHITECTURE)
     } else if message.contains("executable file not found") || message.contains("no such file or directory") {
         Some(COMMAND_NOT_FOUND)
@@ -129,10 +145,24 @@ fn explain(
         (OOM_KILLED, if end.reason == "OOMKilled" { 0.96 } else { 0.85 }, "runs out of memory".to_owned())
     } else if let Some(cause) = start_error(&end.message) {
         (cause, 0.93, "can't be started".to_owned())
+    } else if telling(Signature::ForeignBinary).is_some() && matches!(end.exit_code, 1 | 2 | 126 | 255) {
+        (WRONG_ARCHITECTURE, 0.94, "is built for another processor than its node's".to_owned())
+    } else if let Some(host) = blamed_and_up(world, pod, status, &signature) {
+        (LATE, 0.8, format!("ended while {host}, which it needs at its start, did not answer yet"))
     } else if telling(Signature::AddressInUse).is_some() {
         (PORT_CONFLICT, 0.93, "can't listen: its port is already in use in the pod".to_owned())
     } else if let Some(port) = declared_twice(pod, container).filter(|_| end.exit_code != 0) {
         (PORT_CONFLICT, 0.85, format!("wants port {port}, which another container of the pod declares too"))
+    } else if telling(Signature::EnvironmentMissing).is_some() && end.exit_code != 0 {
+        (ENVIRONMENT, 0.93, "ends because a setting is not in its environment".to_owned())
+    } else if telling(Signature::MigrationLocked).is_some() && end.exit_code != 0 {
+        (MIGRATION_LOCK, 0.9, "ends because a migration's lock is held".to_owned())
+    } else if telling(Signature::SchemaBehind).is_some() && end.exit_code != 0 {
+        (SCHEMA, 0.9, "ends because its database lacks tables or columns".to_owned())
+    } else if telling(Signature::ReadOnlyFileSystem)
+        .is_some_and(|(_, line)| read_only_root(pod, container, line))
+    {
+        (READ_ONLY_ROOT, 0.93, "writes to its root file system, which is read-only".to_owned())
     } else if telling(Signature::DiskFull).is_some() {
         (DISK_FULL, 0.9, "finds its disk full".to_owned())
     } else {
@@ -148,6 +178,11 @@ fn explain(
             143 => (TERMINATED, 0.5, "is asked to stop (143) again and again".to_owned()),
             0 if restarts_always => {
                 (COMPLETES, 0.8, "ends with success, but is meant to run for ever".to_owned())
+            }
+            code if init => (INIT_FAILING, 0.78, format!("ends with {code}, so the pod does not start")),
+            // Without a log nobody knows why.
+            code if text.is_none_or(|text| text.trim().is_empty()) => {
+                (CRASHING, 0.45, format!("ends with {code}, and its log is not there"))
             }
             code => (CRASHING, 0.7, format!("ends with {code}")),
         }
@@ -169,6 +204,7 @@ fn explain(
     .param("container", container.as_str())
     .since(end.finished_at)
     .through(crate::services::addresses::callees(world, pod))
+    .blames(targets::blamed_in_logs(world, pod))
     .through(pod.node().map(|node| ObjectRef::cluster("Node", node)));
     if !end.reason.is_empty() {
         draft = draft.proof(field(
@@ -202,10 +238,57 @@ fn explain(
             .param("limit", limit.text());
     }
     if let Some((run, text)) = read {
-        let line = signature.first().map(|(_, line)| *line).or_else(|| last_line(text));
+        let decides = deciding(&cause).and_then(&telling).map(|(_, line)| *line);
+        let line = decides.or_else(|| signature.first().map(|(_, line)| *line)).or_else(|| last_line(text));
         draft = draft.proofs(line.map(|line| log(pod, container, run, line)));
     }
+    if cause == READ_ONLY_ROOT {
+        let path = format!("spec.containers[{container}].securityContext.readOnlyRootFilesystem");
+        draft = draft.proof(field(&at, &path, "true"));
+    }
     draft
+}
+
+/// The signature that a cause rests on.
+fn deciding(cause: &CauseCode) -> Option<Signature> {
+    Some(match cause.as_str() {
+        "container.oom-killed" => Signature::OutOfMemory,
+        "image.wrong-architecture" => Signature::ForeignBinary,
+        "container.port-conflict" => Signature::AddressInUse,
+        "config.environment-missing" => Signature::EnvironmentMissing,
+        "database.migration-locked" => Signature::MigrationLocked,
+        "database.schema-behind" => Signature::SchemaBehind,
+        "container.read-only-root" => Signature::ReadOnlyFileSystem,
+        "container.disk-full" => Signature::DiskFull,
+        _ => return None,
+    })
+}
+
+/// The host that the last run could not reach, where the container is ready by now and its Service is too: it only
+/// started too early.
+fn blamed_and_up(
+    world: &World<'_>,
+    pod: &Pod,
+    status: &ContainerStatus,
+    said: &[(Signature, &str)],
+) -> Option<String> {
+    if !status.ready || status.state.terminated.is_some() {
+        return None;
+    }
+    let (_, line) = said
+        .iter()
+        .find(|(signature, _)| matches!(signature, Signature::Unreachable | Signature::NameUnresolved))?;
+    let blamed = targets::blamed(world, pod, line)?;
+    let service = world.service(blamed.service.namespace.as_deref()?, &blamed.service.name)?;
+    (world.ready_endpoints(service) > 0).then_some(blamed.service.name)
+}
+
+/// Whether the container may not write to its root file system, and the line is not about one of its volumes.
+fn read_only_root(pod: &Pod, container: &str, line: &str) -> bool {
+    let Some(container) = pod.spec.container(container) else { return false };
+    let context = container.security_context.as_deref();
+    context.is_some_and(|context| context.read_only_root_filesystem == Some(true))
+        && !container.volume_mounts.iter().any(|mount| line.contains(mount.mount_path.as_str()))
 }
 
 /// A port of the container that another container of the pod declares as well: they share one network.

@@ -7,8 +7,15 @@ use stethoscope_core::cause::CauseCode;
 use stethoscope_core::object::ObjectRef;
 
 const EVICTED: CauseCode = CauseCode::new("pod.evicted");
+const LOCAL_STORAGE: CauseCode = CauseCode::new("pod.ephemeral-storage-exceeded");
 const STUCK: CauseCode = CauseCode::new("pod.stuck-terminating");
-const NAMESPACE_STUCK: CauseCode = CauseCode::new("namespace.stuck-terminating");
+
+/// Beginnings of the kubelet's words when a pod wrote more than its own limits (`pkg/kubelet/eviction/eviction_manager.go`);
+/// other evictions are for the node's sake.
+const OWN_LIMIT: &[&str] =
+    &["Pod ephemeral local storage usage exceeds", "Usage of EmptyDir volume", "Container "];
+/// Evictions within this many seconds still matter when the workload has its pods again.
+const LATELY: i64 = 3600;
 
 /// Seconds past its deletion time after which a pod counts as stuck.
 const STUCK_AFTER: i64 = 120;
@@ -29,30 +36,14 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             found.push(terminating(workload, pod, &stuck));
         }
     }
-    for namespace in &world.snapshot.namespaces {
-        let old = world.age(namespace.metadata.deletion_timestamp).is_some_and(|age| age > STUCK_AFTER);
-        if namespace.status.phase != "Terminating" || !old {
-            continue;
-        }
-        let at = reference("Namespace", &namespace.metadata);
-        let why = namespace.status.conditions.iter().find(|it| it.status == "True" && !it.message.is_empty());
-        let statement = format!("namespace {} does not finish being deleted", namespace.metadata.name);
-        let mut draft = Draft::new(NAMESPACE_STUCK, at.clone(), 0.9, statement).proof(field(
-            &at,
-            "status.phase",
-            "Terminating",
-        ));
-        if let Some(why) = why {
-            draft =
-                draft.proof(field(&at, &format!("status.conditions[{}].message", why.kind), &why.message));
-        }
-        found.push(draft.since(namespace.metadata.deletion_timestamp));
-    }
 }
 
 fn eviction(world: &World<'_>, workload: &ObjectRef, pod: &Pod, all: &[&Pod]) -> Draft {
     let at = reference("Pod", &pod.metadata);
     let message = pod.status.message.as_deref().unwrap_or_default();
+    if OWN_LIMIT.iter().any(|words| message.starts_with(words)) {
+        return over_its_limit(world, workload, pod, all);
+    }
     let short = world.workload(workload).is_some_and(crate::world::Workload::short);
     let statement = format!("{} pods of {workload} were evicted: {message}", all.len());
     Draft::new(EVICTED, workload.clone(), 0.85, statement)
@@ -62,6 +53,46 @@ fn eviction(world: &World<'_>, workload: &ObjectRef, pod: &Pod, all: &[&Pod]) ->
         .through(pod.node().map(|node| ObjectRef::cluster("Node", node)))
         .felt(if short { Felt::Visibly } else { Felt::Nowhere })
         .since(pod.status.start_time)
+}
+
+/// The pod wrote more than its containers or its emptyDir may.
+fn over_its_limit(world: &World<'_>, workload: &ObjectRef, pod: &Pod, all: &[&Pod]) -> Draft {
+    let at = reference("Pod", &pod.metadata);
+    let short = world.workload(workload).is_none_or(crate::world::Workload::short);
+    let message = pod.status.message.as_deref().unwrap_or_default();
+    let lately = all.iter().any(|pod| world.age(ended(pod)).is_some_and(|age| age < LATELY));
+    let statement =
+        format!("{} pods of {workload} were evicted for writing more to local disk than allowed", all.len());
+    let mut draft = Draft::new(LOCAL_STORAGE, workload.clone(), 0.95, statement)
+        .proof(field(&at, "status.message", message))
+        .proof(field(&at, "status.reason", "Evicted"))
+        .affects(some_pods(all))
+        .since(pod.status.start_time)
+        .felt(match (short, lately) {
+            (true, _) => Felt::Visibly,
+            (false, true) => Felt::Silently,
+            (false, false) => Felt::Nowhere,
+        });
+    for container in &pod.spec.containers {
+        if let Some(limit) = container.resources.limits.get("ephemeral-storage") {
+            let path = format!("spec.containers[{}].resources.limits.ephemeral-storage", container.name);
+            draft = draft.proof(field(&at, &path, limit));
+        }
+    }
+    for volume in &pod.spec.volumes {
+        let limit = volume.empty_dir.as_deref().and_then(|it| it.size_limit.as_ref());
+        if let Some(limit) = limit.filter(|_| message.contains(&format!("\"{}\"", volume.name))) {
+            draft =
+                draft.proof(field(&at, &format!("spec.volumes[{}].emptyDir.sizeLimit", volume.name), limit));
+        }
+    }
+    if short || lately { draft } else { draft.severity(stethoscope_core::finding::Severity::Low) }
+}
+
+/// When a pod's last container ended, or else when the kubelet took it.
+fn ended(pod: &Pod) -> Option<jiff::Timestamp> {
+    let ends = pod.statuses().filter_map(|status| status.state.terminated.as_ref()?.finished_at);
+    ends.max().or(pod.status.start_time)
 }
 
 fn terminating(workload: &ObjectRef, pod: &Pod, all: &[&Pod]) -> Draft {

@@ -2,7 +2,10 @@
 
 pub(crate) mod config;
 pub(crate) mod exit;
+pub(crate) mod gates;
+pub(crate) mod grace;
 pub(crate) mod image;
+pub(crate) mod init;
 pub(crate) mod lifecycle;
 pub(crate) mod probes;
 pub(crate) mod sandbox;

@@ -9,6 +9,7 @@ use stethoscope_core::object::ObjectRef;
 const OOM_KILLED: CauseCode = CauseCode::new("container.oom-killed");
 const NETWORK_PLUGIN: CauseCode = CauseCode::new("node.network-plugin-failing");
 const NO_POD_ADDRESS: CauseCode = CauseCode::new("node.no-pod-addresses");
+const RUNTIME_CLASS: CauseCode = CauseCode::new("pod.runtime-class-missing");
 const SANDBOX: CauseCode = CauseCode::new("pod.sandbox-failing");
 
 /// runc's words when the limit is too small even for the container's first process.
@@ -65,7 +66,16 @@ fn explain(workload: &ObjectRef, pod: &Pod, said: &str) -> Draft {
         }
         return draft;
     }
-    if said.contains("no IP addresses available") || said.contains("failed to assign an IP address") {
+    // containerd and CRI-O on a RuntimeClass whose handler they do not know.
+    if said.contains("no runtime for \"") || said.contains("failed to find runtime handler") {
+        let class = pod.spec.runtime_class_name.as_deref().unwrap_or_default();
+        let statement =
+            format!("the runtime of node {node} has no handler for the runtime class {class} of {workload}");
+        return Draft::new(RUNTIME_CLASS, workload.clone(), 0.95, statement)
+            .proof(field(&reference("Pod", &pod.metadata), "spec.runtimeClassName", class))
+            .param("node", node);
+    }
+    if crate::node_pools::addresses::exhausted(said).is_some() {
         let statement = format!("node {node} has no pod addresses left");
         return Draft::new(NO_POD_ADDRESS, on_node, 0.9, statement).affects([workload.clone()]);
     }

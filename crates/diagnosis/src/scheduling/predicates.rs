@@ -162,7 +162,7 @@ fn selected(node: &Node, selector: &Labels) -> bool {
 }
 
 /// `Toleration.ToleratesTaint` in `k8s.io/api/core/v1`.
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+pub(crate) fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     if !toleration.effect.is_empty() && toleration.effect != taint.effect {
         return false;
     }

@@ -117,7 +117,7 @@ fn in_cluster(host: &str) -> (String, Option<String>) {
     }
 }
 
-/// The Services a pod is told to call, as references, and the workloads behind them.
+/// The Services a pod is told to call, and those that its logs blame.
 pub(crate) fn callees(world: &World<'_>, pod: &Pod) -> Vec<ObjectRef> {
     let mut all = BTreeSet::new();
     for address in addresses(&pod.spec) {
@@ -126,6 +126,7 @@ pub(crate) fn callees(world: &World<'_>, pod: &Pod) -> Vec<ObjectRef> {
             all.insert(reference("Service", &service.metadata));
         }
     }
+    all.extend(super::targets::blamed_in_logs(world, pod));
     all.into_iter().collect()
 }
 

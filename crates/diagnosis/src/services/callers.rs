@@ -3,8 +3,9 @@
 
 use super::addresses::{Address, DATABASE_PORTS, addresses};
 use crate::draft::{Draft, field, log};
-use crate::logs::Run;
 use crate::logs::signatures::{self, Signature};
+use crate::logs::{Run, moment};
+use crate::services::targets;
 use crate::snapshot::{Pod, PodSpec};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
@@ -18,6 +19,18 @@ const CLUSTER_DNS: CauseCode = CauseCode::new("dns.cluster-dns-down");
 const POD_DNS: CauseCode = CauseCode::new("dns.pod-resolver-wrong");
 const UNREACHABLE: CauseCode = CauseCode::new("app.dependency-unreachable");
 const CERTIFICATE: CauseCode = CauseCode::new("app.tls-failing");
+const FAILING: CauseCode = CauseCode::new("app.dependency-failing");
+const SCHEMA: CauseCode = CauseCode::new("database.schema-behind");
+const MIGRATION_LOCK: CauseCode = CauseCode::new("database.migration-locked");
+const TOPIC: CauseCode = CauseCode::new("messaging.topic-missing");
+const NO_LEADER: CauseCode = CauseCode::new("messaging.no-leader");
+
+/// A running process that complains fewer times than this, or not among its last lines, has got over it.
+const OFTEN: usize = 3;
+/// Seconds that a log goes on without a complaint after which it is over.
+const OVER: i64 = 600;
+/// Last lines of a log.
+const LATELY: usize = 30;
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     found.extend(cluster_dns_down(world));
@@ -42,10 +55,13 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
 fn complaints(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let called = addresses(&pod.spec);
-    for container in &pod.spec.containers {
+    for container in pod.spec.all_containers() {
         for run in [Run::Current, Run::Previous] {
             let Some(text) = world.log(pod, &container.name, run) else { continue };
             for (signature, line) in signatures::newest(text) {
+                if in_passing(pod, text, signature, line) {
+                    continue;
+                }
                 if let Some(draft) = explain(world, workload, pod, &called, signature, line) {
                     drafts.push(
                         draft
@@ -60,14 +76,39 @@ fn complaints(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Vec<Draft> 
     drafts
 }
 
-/// The Service a line is about: named in it, or its ClusterIP is.
-fn callee<'c>(
-    world: &World<'_>,
-    pod: &Pod,
-    called: &'c [Address],
-    line: &str,
-) -> Option<(&'c Address, ObjectRef)> {
-    called.iter().find_map(|address| {
+/// Whether a process that is ready has got over what it complained of: the log went on without it, or it is a
+/// complaint of the kind that comes and goes.
+fn in_passing(pod: &Pod, text: &str, signature: Signature, line: &str) -> bool {
+    if !pod.ready() {
+        return false;
+    }
+    let passing = matches!(
+        signature,
+        Signature::NoLeader
+            | Signature::TopicMissing
+            | Signature::SchemaBehind
+            | Signature::MigrationLocked
+            | Signature::Reset
+            | Signature::PeerFails
+    );
+    if !passing {
+        return long_over(text, line);
+    }
+    let says = |line: &&str| signatures::of(line) == Some(signature);
+    let lately = text.lines().rev().take(LATELY).any(|line| says(&line));
+    !lately || text.lines().filter(says).count() < OFTEN || long_over(text, line)
+}
+
+/// Whether the log goes on for long after its newest complaint.
+fn long_over(text: &str, complaint: &str) -> bool {
+    let newest = text.lines().rev().find_map(moment::of);
+    let told = moment::of(complaint);
+    newest.zip(told).is_some_and(|(newest, told)| newest.as_second() - told.as_second() > OVER)
+}
+
+/// The Service a line is about: named in it, or its ClusterIP is, or the client names its address.
+fn callee(world: &World<'_>, pod: &Pod, called: &[Address], line: &str) -> Option<(String, ObjectRef)> {
+    let told = called.iter().find_map(|address| {
         let namespace = address.namespace.as_deref().unwrap_or(&pod.metadata.namespace);
         let service = world.service(namespace, &address.host)?;
         let by_ip = service
@@ -76,8 +117,9 @@ fn callee<'c>(
             .as_deref()
             .is_some_and(|ip| ip != "None" && signatures::mentions(line, ip));
         (by_ip || signatures::mentions(line, &address.host))
-            .then(|| (address, reference("Service", &service.metadata)))
-    })
+            .then(|| (address.host.clone(), reference("Service", &service.metadata)))
+    });
+    told.or_else(|| targets::blamed(world, pod, line).map(|it| (it.host, it.service)))
 }
 
 fn explain(
@@ -146,32 +188,62 @@ fn explain(
             .affects([workload.clone()])
         }
         Signature::NameUnresolved => {
-            let (address, service) = target?;
+            let (host, service) = target?;
             // The Service is there and yet its name does not resolve: that is DNS, of the pod or of the cluster.
             Draft::new(
                 RESOLUTION,
                 workload.clone(),
                 0.75,
-                format!("{workload} can't resolve {}, though the Service exists", address.host),
+                format!("{workload} can't resolve {host}, though the Service exists"),
             )
             .through([service])
             .through(cluster_dns(world).map(crate::world::Workload::reference))
         }
         Signature::Unreachable => {
-            let (address, service) = target?;
-            Draft::new(
-                UNREACHABLE,
-                workload.clone(),
-                0.45,
-                format!("{workload} can't reach {}", address.host),
-            )
-            .through([service])
+            let (host, service) = target?;
+            Draft::new(UNREACHABLE, workload.clone(), 0.45, format!("{workload} can't reach {host}"))
+                .through([service])
         }
         Signature::Tls => {
             Draft::new(CERTIFICATE, workload.clone(), 0.6, format!("TLS between {workload} and a peer fails"))
         }
-        // The container's own end tells these.
-        Signature::AddressInUse | Signature::OutOfMemory | Signature::DiskFull => return None,
+        Signature::Reset | Signature::PeerFails | Signature::Overloaded => {
+            let (host, service) = target?;
+            let statement = format!("{workload} gets errors from {host}");
+            Draft::new(FAILING, workload.clone(), 0.4, statement).through([service])
+        }
+        Signature::SchemaBehind if serves_database(&pod.spec) => return None,
+        Signature::SchemaBehind => {
+            let statement =
+                format!("the database that {workload} uses lacks tables or columns that the program expects");
+            Draft::new(SCHEMA, workload.clone(), 0.88, statement).affects(database)
+        }
+        Signature::MigrationLocked => {
+            let statement = format!("a migration of {workload} waits for a lock that another one holds");
+            Draft::new(MIGRATION_LOCK, workload.clone(), 0.88, statement).affects(database)
+        }
+        Signature::TopicMissing => {
+            let statement = format!("{workload} uses a topic or queue that the broker does not know");
+            Draft::new(TOPIC, workload.clone(), 0.85, statement).affects(target.map(|(_, service)| service))
+        }
+        Signature::NoLeader => {
+            let broker = target.as_ref().and_then(|(_, service)| database_workload(world, service));
+            let broker = broker.or_else(|| sole_broker(world, pod));
+            let statement = format!(
+                "{workload} uses a topic, group or replica set that has no leader or too few replicas"
+            );
+            Draft::new(NO_LEADER, broker.unwrap_or_else(|| workload.clone()), 0.7, statement)
+                .affects([workload.clone()])
+        }
+        // The container's own end tells these; the rest says nothing about a peer of the cluster.
+        Signature::AddressInUse
+        | Signature::OutOfMemory
+        | Signature::DiskFull
+        | Signature::ForeignBinary
+        | Signature::EnvironmentMissing
+        | Signature::ReadOnlyFileSystem
+        | Signature::Denied
+        | Signature::NoRoute => return None,
     })
 }
 
@@ -204,6 +276,17 @@ fn sole_database(world: &World<'_>, pod: &Pod) -> Option<ObjectRef> {
     all.next().is_none().then(|| first.reference())
 }
 
+/// The one workload of the namespace that opens a broker's port: Kafka, RabbitMQ, NATS, MongoDB.
+fn sole_broker(world: &World<'_>, pod: &Pod) -> Option<ObjectRef> {
+    const PORTS: &[i64] = &[9092, 5672, 4222, 27017];
+    let opens = |spec: &PodSpec| {
+        spec.containers.iter().flat_map(|it| &it.ports).any(|port| PORTS.contains(&port.container_port))
+    };
+    let mut all = world.workloads_in(&pod.metadata.namespace).iter().filter(|it| opens(&it.template.spec));
+    let first = all.next()?;
+    all.next().is_none().then(|| first.reference())
+}
+
 /// The workload behind a Service.
 fn database_workload(world: &World<'_>, service: &ObjectRef) -> Option<ObjectRef> {
     let service = Some(service).filter(|it| it.kind == "Service")?;
@@ -213,7 +296,9 @@ fn database_workload(world: &World<'_>, service: &ObjectRef) -> Option<ObjectRef
 }
 
 /// Workloads of the cluster's DNS, by upstream's label.
-fn cluster_dns<'w, 'a>(world: &'w World<'a>) -> impl Iterator<Item = &'w crate::world::Workload<'a>> {
+pub(super) fn cluster_dns<'w, 'a>(
+    world: &'w World<'a>,
+) -> impl Iterator<Item = &'w crate::world::Workload<'a>> {
     world.workloads.iter().filter(|it| {
         it.meta.namespace == "kube-system" && it.template.metadata.labels.text("k8s-app") == Some("kube-dns")
     })
@@ -226,6 +311,9 @@ fn cluster_dns_down(world: &World<'_>) -> Option<Draft> {
         return None;
     }
     let root = down.reference();
+    if super::dns::server_fault(world, &root).is_some() {
+        return None; // services::dns tells why.
+    }
     Some(
         Draft::new(CLUSTER_DNS, root.clone(), 0.9, format!("the cluster's DNS ({root}) has no ready pod"))
             .proof(field(&root, "status.readyReplicas", 0))

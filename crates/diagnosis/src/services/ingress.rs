@@ -1,6 +1,6 @@
-//! Ingresses that point at Services or ports that are not there.
+//! Ingresses that point at Services or ports that are not there, name no class that is, or lack their certificate.
 
-use crate::draft::{Draft, absence, field};
+use crate::draft::{Draft, Felt, absence, field};
 use crate::snapshot::{Ingress, IngressService, Kind};
 use crate::world::{World, reference};
 use stethoscope_core::cause::CauseCode;
@@ -8,9 +8,16 @@ use stethoscope_core::object::ObjectRef;
 
 const BACKEND: CauseCode = CauseCode::new("ingress.backend-missing");
 const PORT: CauseCode = CauseCode::new("ingress.port-mismatch");
+const CLASS: CauseCode = CauseCode::new("ingress.class-missing");
+const TLS_SECRET: CauseCode = CauseCode::new("ingress.tls-secret-missing");
+
+/// The old way to name a class, which controllers still heed.
+const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     for ingress in &world.snapshot.ingresses {
+        found.extend(without_class(world, ingress));
+        found.extend(without_certificate(world, ingress));
         let paths =
             ingress.spec.rules.iter().filter_map(|rule| rule.http.as_ref()).flat_map(|http| &http.paths);
         let backends = ingress
@@ -27,6 +34,69 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             }
         }
     }
+}
+
+/// The class does not exist; or none is named and none is the default.
+fn without_class(world: &World<'_>, ingress: &Ingress) -> Option<Draft> {
+    let classes = &world.snapshot.ingress_classes;
+    // Without any class listed, controllers may be older than classes, or classes may not be seen.
+    if classes.is_empty() || world.snapshot.has_gap(Kind::IngressClass, "") {
+        return None;
+    }
+    if ingress.metadata.annotations.text(CLASS_ANNOTATION).is_some() {
+        return None;
+    }
+    let at = reference("Ingress", &ingress.metadata);
+    let names: Vec<&str> = classes.iter().map(|class| class.metadata.name.as_str()).collect();
+    let draft = match ingress.spec.ingress_class_name.as_deref() {
+        Some(name) if names.contains(&name) => return None,
+        Some(name) => {
+            let statement =
+                format!("{at} names the class {name}, which does not exist; there is {}", names.join(", "));
+            Draft::new(CLASS, at.clone(), 0.94, statement)
+                .proof(field(&at, "spec.ingressClassName", name))
+                .proof(absence(&ObjectRef::cluster("IngressClass", name), format!("no IngressClass {name}")))
+        }
+        None if classes.iter().any(crate::snapshot::IngressClass::is_default) => return None,
+        None => {
+            let statement = format!("{at} names no class and none of {} is the default", names.join(", "));
+            Draft::new(CLASS, at.clone(), 0.6, statement)
+                .proof(absence(&at, "no IngressClass is annotated as default"))
+        }
+    };
+    Some(draft.since(ingress.metadata.creation_timestamp).affects(backends_of(ingress)))
+}
+
+fn backends_of(ingress: &Ingress) -> Vec<ObjectRef> {
+    let paths = ingress.spec.rules.iter().filter_map(|rule| rule.http.as_ref()).flat_map(|http| &http.paths);
+    paths
+        .filter_map(|path| path.backend.service.as_ref())
+        .map(|service| ObjectRef::namespaced("Service", &ingress.metadata.namespace, &service.name))
+        .collect()
+}
+
+/// A certificate's Secret that is not there. Absence proves something only where Secrets were listed at all.
+fn without_certificate(world: &World<'_>, ingress: &Ingress) -> Option<Draft> {
+    let namespace = ingress.metadata.namespace.as_str();
+    if !world.knows_secrets(namespace) {
+        return None;
+    }
+    let missing = ingress
+        .spec
+        .tls
+        .iter()
+        .filter_map(|tls| tls.secret_name.as_deref())
+        .find(|name| !name.is_empty() && !world.has_secret(namespace, name))?;
+    let at = reference("Ingress", &ingress.metadata);
+    let on = ObjectRef::namespaced("Secret", namespace, missing);
+    let statement = format!("{at} serves TLS with the Secret {missing}, which does not exist");
+    Some(
+        Draft::new(TLS_SECRET, at.clone(), 0.85, statement)
+            .proof(field(&at, "spec.tls.secretName", missing))
+            .proof(absence(&on, format!("no Secret {missing} in namespace {namespace}")))
+            .param("secret", missing)
+            .felt(Felt::Silently),
+    )
 }
 
 fn check(world: &World<'_>, ingress: &Ingress, path: &str, backend: &IngressService) -> Option<Draft> {

@@ -2,10 +2,13 @@
 
 pub(crate) mod addresses;
 pub(crate) mod callers;
+pub(crate) mod dns;
+pub(crate) mod gateway;
 pub(crate) mod ingress;
 pub(crate) mod policy;
 pub(crate) mod ports;
 pub(crate) mod selector;
+pub(crate) mod targets;
 
 use crate::snapshot::Service;
 

@@ -69,7 +69,7 @@ fn no_pod(world: &World<'_>, service: &Service) -> Draft {
         let root = owner.reference();
         let statement =
             format!("Service {} has no endpoints: its workload {root} has no pods", service.metadata.name);
-        return Draft::new(NO_ENDPOINTS, at.clone(), 0.5, statement)
+        return Draft::new(NO_ENDPOINTS, at.clone(), 0.45, statement)
             .proof(absence(&at, format!("no endpoints for Service {namespace}/{}", service.metadata.name)))
             .proof(field(&at, "spec.selector", wanted))
             .through([root]);
@@ -164,7 +164,7 @@ fn not_ready(world: &World<'_>, service: &Service, pods: &[&crate::snapshot::Pod
         service.metadata.name,
         pods.len()
     );
-    Draft::new(NO_ENDPOINTS, at.clone(), 0.5, statement)
+    Draft::new(NO_ENDPOINTS, at.clone(), 0.45, statement)
         .proof(absence(
             &at,
             format!(

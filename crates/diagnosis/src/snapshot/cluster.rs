@@ -24,6 +24,9 @@ pub struct NodeSpec {
     pub unschedulable: bool,
     /// Taints.
     pub taints: List<Taint>,
+    /// The range its pods get their addresses from, where the cluster hands out ranges.
+    #[serde(rename = "podCIDR")]
+    pub pod_range: Option<Box<str>>,
 }
 
 /// A taint.
@@ -53,6 +56,16 @@ pub struct NodeStatus {
     pub capacity: Amounts,
     /// Versions and architecture.
     pub node_info: NodeInfo,
+    /// Host names and addresses.
+    pub addresses: List<NodeAddress>,
+}
+
+/// One way to reach a node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeAddress {
+    /// E.g. `10.0.0.7`.
+    pub address: Box<str>,
 }
 
 /// Versions and architecture.
@@ -110,7 +123,7 @@ pub struct NamespaceStatus {
     pub conditions: List<Condition>,
 }
 
-/// A lease, here a node's heartbeat.
+/// A lease: a node's heartbeat, or who leads.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Lease {

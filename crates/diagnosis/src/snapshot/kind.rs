@@ -29,11 +29,24 @@ pub enum Kind {
     LimitRange,
     NetworkPolicy,
     Ingress,
+    IngressClass,
+    GatewayClass,
+    Gateway,
+    HTTPRoute,
+    ReferenceGrant,
     Event,
-    /// The node heartbeats in `kube-node-lease`; others are ignored.
+    /// The node heartbeats in `kube-node-lease` and the leaders in `kube-system`; others are ignored.
     Lease,
     PriorityClass,
+    ApiService,
+    ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration,
+    /// Of cert-manager.
+    Certificate,
 }
+
+/// Group of the Gateway API, which many clusters do not serve.
+const GATEWAY: &str = "gateway.networking.k8s.io";
 
 struct Resource {
     group: &'static str,
@@ -54,6 +67,8 @@ enum Scope {
 enum Need {
     Required,
     Optional,
+    /// Served only where somebody installed it.
+    Installed,
 }
 
 const fn namespaced(
@@ -102,13 +117,23 @@ impl Kind {
         Self::LimitRange,
         Self::NetworkPolicy,
         Self::Ingress,
+        Self::IngressClass,
+        Self::GatewayClass,
+        Self::Gateway,
+        Self::HTTPRoute,
+        Self::ReferenceGrant,
         Self::Event,
         Self::Lease,
         Self::PriorityClass,
+        Self::ApiService,
+        Self::ValidatingWebhookConfiguration,
+        Self::MutatingWebhookConfiguration,
+        Self::Certificate,
     ];
 
     const fn resource(self) -> Resource {
-        use Need::{Optional, Required};
+        const ADMISSION: &str = "admissionregistration.k8s.io";
+        use Need::{Installed, Optional, Required};
         match self {
             Self::Pod => namespaced("", "v1", "pods", "Pod", Required),
             Self::Node => cluster("", "v1", "nodes", "Node", Required),
@@ -147,10 +172,39 @@ impl Kind {
                 namespaced("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", Optional)
             }
             Self::Ingress => namespaced("networking.k8s.io", "v1", "ingresses", "Ingress", Optional),
+            Self::IngressClass => {
+                cluster("networking.k8s.io", "v1", "ingressclasses", "IngressClass", Optional)
+            }
+            Self::GatewayClass => cluster(GATEWAY, "v1", "gatewayclasses", "GatewayClass", Installed),
+            Self::Gateway => namespaced(GATEWAY, "v1", "gateways", "Gateway", Installed),
+            Self::HTTPRoute => namespaced(GATEWAY, "v1", "httproutes", "HTTPRoute", Installed),
+            Self::ReferenceGrant => {
+                namespaced(GATEWAY, "v1beta1", "referencegrants", "ReferenceGrant", Installed)
+            }
             Self::Event => namespaced("", "v1", "events", "Event", Required),
             Self::Lease => namespaced("coordination.k8s.io", "v1", "leases", "Lease", Optional),
             Self::PriorityClass => {
                 cluster("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", Optional)
+            }
+            Self::ApiService => {
+                cluster("apiregistration.k8s.io", "v1", "apiservices", "APIService", Optional)
+            }
+            Self::ValidatingWebhookConfiguration => cluster(
+                ADMISSION,
+                "v1",
+                "validatingwebhookconfigurations",
+                "ValidatingWebhookConfiguration",
+                Optional,
+            ),
+            Self::MutatingWebhookConfiguration => cluster(
+                ADMISSION,
+                "v1",
+                "mutatingwebhookconfigurations",
+                "MutatingWebhookConfiguration",
+                Optional,
+            ),
+            Self::Certificate => {
+                namespaced("cert-manager.io", "v1", "certificates", "Certificate", Installed)
             }
         }
     }
@@ -182,14 +236,19 @@ impl Kind {
 
     /// Whether a diagnosis is still complete enough when this kind may not be read.
     pub fn optional(self) -> bool {
-        self.resource().need == Need::Optional
+        self.resource().need != Need::Required
     }
 
-    /// The namespace outside of which objects of this kind say nothing to a detector.
-    pub const fn only_in(self) -> Option<&'static str> {
+    /// Whether only some clusters serve it, so that discovery is asked before it is listed.
+    pub fn installed(self) -> bool {
+        self.resource().need == Need::Installed
+    }
+
+    /// The namespaces outside of which objects of this kind say nothing to a detector; empty when any may.
+    pub const fn only_in(self) -> &'static [&'static str] {
         match self {
-            Self::Lease => Some("kube-node-lease"),
-            _ => None,
+            Self::Lease => &["kube-node-lease", "kube-system"],
+            _ => &[],
         }
     }
 

@@ -237,6 +237,8 @@ const ANNOTATIONS: &[&str] = &[
     "kubectl.kubernetes.io/restartedAt",
     "kubernetes.io/change-cause",
     "storageclass.kubernetes.io/is-default-class",
+    "ingressclass.kubernetes.io/is-default-class",
+    "kubernetes.io/ingress.class",
     "storageclass.beta.kubernetes.io/is-default-class",
     "volume.beta.kubernetes.io/storage-class",
     "volume.kubernetes.io/selected-node",

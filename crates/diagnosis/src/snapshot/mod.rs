@@ -8,6 +8,8 @@
 
 mod cluster;
 mod event;
+mod extension;
+mod gateway;
 mod kind;
 mod logs;
 mod meta;
@@ -17,11 +19,14 @@ mod pod_status;
 mod policy;
 mod quantity;
 mod selector;
+mod signal;
 mod storage;
 mod workload;
 
 pub use cluster::*;
 pub use event::*;
+pub use extension::*;
+pub use gateway::*;
 pub use kind::Kind;
 pub use logs::{LogExcerpt, LogRequest, LogSource};
 pub use meta::{Amounts, Condition, IntOrName, Labels, List, Meta, Owner, Pairs};
@@ -31,12 +36,14 @@ pub use pod_status::*;
 pub use policy::*;
 pub use quantity::Quantity;
 pub use selector::{LabelSelector, Requirement};
+pub use signal::{About, Signal, SignalKind, SignalOrigin, Testimony, Witness};
 pub use storage::*;
 pub use workload::*;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeSet;
 
 /// What could not be read, so that nobody takes silence for health.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +75,8 @@ pub enum GapReason {
 pub struct Snapshot {
     /// The moment; `None` makes the newest time in the snapshot count as now.
     pub taken_at: Option<Timestamp>,
+    /// The API server's version, e.g. `v1.34.2`.
+    pub server_version: Option<String>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
     pub pods: Vec<Pod>,
@@ -93,10 +102,23 @@ pub struct Snapshot {
     pub limit_ranges: Vec<LimitRange>,
     pub network_policies: Vec<NetworkPolicy>,
     pub ingresses: Vec<Ingress>,
+    pub ingress_classes: Vec<IngressClass>,
+    pub gateway_classes: Vec<GatewayClass>,
+    pub gateways: Vec<Gateway>,
+    pub http_routes: Vec<HttpRoute>,
+    pub reference_grants: Vec<ReferenceGrant>,
     pub events: Vec<Event>,
     pub leases: Vec<Lease>,
     pub priority_classes: Vec<PriorityClass>,
+    pub api_services: Vec<ApiService>,
+    pub validating_webhooks: Vec<WebhookConfiguration>,
+    pub mutating_webhooks: Vec<WebhookConfiguration>,
+    pub certificates: Vec<Certificate>,
     pub logs: Vec<LogExcerpt>,
+    /// What other sources saw.
+    pub signals: Vec<Signal>,
+    /// Whose latency other sources measure, in trouble or not.
+    pub timed: Vec<About>,
 }
 
 impl Snapshot {
@@ -130,9 +152,22 @@ impl Snapshot {
             Kind::LimitRange => self.limit_ranges.push(LimitRange::deserialize(item)?),
             Kind::NetworkPolicy => self.network_policies.push(NetworkPolicy::deserialize(item)?),
             Kind::Ingress => self.ingresses.push(Ingress::deserialize(item)?),
+            Kind::IngressClass => self.ingress_classes.push(IngressClass::deserialize(item)?),
+            Kind::GatewayClass => self.gateway_classes.push(GatewayClass::deserialize(item)?),
+            Kind::Gateway => self.gateways.push(Gateway::deserialize(item)?),
+            Kind::HTTPRoute => self.http_routes.push(HttpRoute::deserialize(item)?),
+            Kind::ReferenceGrant => self.reference_grants.push(ReferenceGrant::deserialize(item)?),
             Kind::Event => self.events.push(Event::deserialize(item)?),
             Kind::Lease => self.leases.push(Lease::deserialize(item)?),
             Kind::PriorityClass => self.priority_classes.push(PriorityClass::deserialize(item)?),
+            Kind::ApiService => self.api_services.push(ApiService::deserialize(item)?),
+            Kind::ValidatingWebhookConfiguration => {
+                self.validating_webhooks.push(WebhookConfiguration::deserialize(item)?);
+            }
+            Kind::MutatingWebhookConfiguration => {
+                self.mutating_webhooks.push(WebhookConfiguration::deserialize(item)?);
+            }
+            Kind::Certificate => self.certificates.push(Certificate::deserialize(item)?),
         }
         Ok(())
     }
@@ -143,6 +178,7 @@ impl Snapshot {
             ($($list:ident),+ $(,)?) => { $( append(&mut self.$list, other.$list); )+ };
         }
         self.taken_at = self.taken_at.or(other.taken_at);
+        self.server_version = self.server_version.take().or(other.server_version);
         append!(
             gaps,
             pods,
@@ -168,9 +204,18 @@ impl Snapshot {
             limit_ranges,
             network_policies,
             ingresses,
+            ingress_classes,
+            gateway_classes,
+            gateways,
+            http_routes,
+            reference_grants,
             events,
             leases,
             priority_classes,
+            api_services,
+            validating_webhooks,
+            mutating_webhooks,
+            certificates,
             logs,
         );
     }
@@ -192,6 +237,11 @@ impl Snapshot {
     /// Adds a log that was read.
     pub fn add_log(&mut self, log: LogExcerpt) {
         self.logs.push(log);
+    }
+
+    /// Namespaces in which the backends of failing webhooks and of unavailable APIs run: what is wrong with them shows there.
+    pub fn backend_namespaces(&self) -> BTreeSet<&str> {
+        crate::webhooks::backends(self)
     }
 
     /// Whether lists of this kind may be incomplete, so that absence proves nothing.

@@ -78,8 +78,22 @@ pub struct PodSpec {
     pub dns_config: Option<Box<DnsConfig>>,
     /// User, group, and whether root is refused.
     pub security_context: Option<Box<SecurityContext>>,
+    /// Seconds between SIGTERM and SIGKILL; 30 unless said.
+    pub termination_grace_period_seconds: Option<i64>,
+    /// Conditions that others must set before the pod counts as ready.
+    pub readiness_gates: List<ReadinessGate>,
+    /// Which sandbox it wants, e.g. gVisor's.
+    pub runtime_class_name: Option<Box<str>>,
     /// What the sandbox itself costs.
     pub overhead: Amounts,
+}
+
+/// A condition that somebody outside the kubelet sets.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ReadinessGate {
+    /// Type of the condition.
+    pub condition_type: String,
 }
 
 /// A pod's own resolver settings.
@@ -307,8 +321,18 @@ pub struct Volume {
     pub projected: Option<Box<Projected>>,
     /// A directory of the node.
     pub host_path: Option<Box<HostPath>>,
+    /// A directory that lives as long as the pod.
+    pub empty_dir: Option<Box<EmptyDir>>,
     /// Claim made for the pod, named `<pod>-<volume>`.
     pub ephemeral: Option<Present>,
+}
+
+/// A directory that lives as long as the pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EmptyDir {
+    /// More than this and the kubelet evicts the pod.
+    pub size_limit: Option<Quantity>,
 }
 
 /// A source that is there; its fields are not read.

@@ -23,6 +23,8 @@ pub trait Witness: Send + Sync {
 pub struct Testimony {
     /// Signs of trouble.
     pub signals: Vec<Signal>,
+    /// Whose latency is measured, in trouble or not.
+    pub timed: Vec<About>,
     /// What it could not see.
     pub gaps: Vec<Gap>,
 }

@@ -71,6 +71,8 @@ pub struct WorkloadSpec {
     pub progress_deadline_seconds: Option<i64>,
     /// Service that names a StatefulSet's pods.
     pub service_name: Option<Box<str>>,
+    /// `OrderedReady` unless said; `Parallel` starts all pods of a StatefulSet at once.
+    pub pod_management_policy: Option<Box<str>>,
     /// Claims made for each pod of a StatefulSet.
     pub volume_claim_templates: List<PersistentVolumeClaim>,
 }
@@ -146,6 +148,9 @@ pub struct JobSpec {
 pub struct JobStatus {
     /// Running pods.
     pub active: i64,
+    /// When the controller took it.
+    #[serde(deserialize_with = "time")]
+    pub start_time: Option<Timestamp>,
     /// Pods that failed.
     pub failed: i64,
     /// Pods that succeeded.
@@ -174,12 +179,18 @@ pub struct CronJobSpec {
     pub schedule: String,
     /// Held back.
     pub suspend: bool,
+    /// `Allow` unless said; `Forbid` skips a run while one is under way.
+    pub concurrency_policy: Option<Box<str>>,
+    /// Seconds by which a start may be late.
+    pub starting_deadline_seconds: Option<i64>,
 }
 
 /// A CronJob's status.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CronJobStatus {
+    /// Jobs under way.
+    pub active: List<TargetRef>,
     /// Last start.
     #[serde(deserialize_with = "time")]
     pub last_schedule_time: Option<Timestamp>,
@@ -210,6 +221,35 @@ pub struct HpaSpec {
     pub min_replicas: Option<i64>,
     /// Most pods.
     pub max_replicas: i64,
+    /// What it scales by.
+    pub metrics: List<HpaMetric>,
+}
+
+/// What an autoscaler scales by; only resource metrics are read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct HpaMetric {
+    /// A resource of the pods.
+    pub resource: Option<HpaResource>,
+}
+
+/// A resource metric, wanted (`target`) or measured (`current`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct HpaResource {
+    /// `cpu` or `memory`.
+    pub name: String,
+    /// Wanted or measured.
+    #[serde(alias = "target")]
+    pub current: HpaValue,
+}
+
+/// A value of a metric.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HpaValue {
+    /// Percent of the request.
+    pub average_utilization: Option<i64>,
 }
 
 /// A workload by kind and name.
@@ -230,6 +270,8 @@ pub struct HpaStatus {
     pub current_replicas: i64,
     /// Pods it wants.
     pub desired_replicas: i64,
+    /// What it measured.
+    pub current_metrics: List<HpaMetric>,
     /// Conditions.
     pub conditions: List<Condition>,
 }

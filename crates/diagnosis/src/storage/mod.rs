@@ -1,3 +1,4 @@
 //! Claims and volumes.
 
 pub(crate) mod claims;
+pub(crate) mod zones;

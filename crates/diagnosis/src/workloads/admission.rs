@@ -17,16 +17,20 @@ const QUOTA_STORAGE: CauseCode = CauseCode::new("admission.quota-storage");
 const QUOTA_OTHER: CauseCode = CauseCode::new("admission.quota-other");
 const QUOTA_UNSPECIFIED: CauseCode = CauseCode::new("admission.quota-needs-requests");
 const SERVICE_ACCOUNT: CauseCode = CauseCode::new("admission.service-account-missing");
-const WEBHOOK: CauseCode = CauseCode::new("admission.webhook-failing");
 const WEBHOOK_DENIES: CauseCode = CauseCode::new("admission.webhook-denies");
 const POD_SECURITY: CauseCode = CauseCode::new("admission.pod-security");
 const LIMIT_RANGE: CauseCode = CauseCode::new("admission.limit-range");
+const RUNTIME_CLASS: CauseCode = CauseCode::new("pod.runtime-class-missing");
 const REFUSED: CauseCode = CauseCode::new("admission.refused");
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     let mut quotas = BTreeMap::<(CauseCode, ObjectRef), Draft>::new();
     for workload in world.workloads.iter().filter(|workload| lacks_pods(world, workload)) {
         let Some(refusal) = refusal(world, workload) else { continue };
+        // Told of the webhook, once for all that it blocks.
+        if refusal.message.contains("failed calling webhook") {
+            continue;
+        }
         let draft = explain(world, workload, refusal);
         // One quota stops many workloads: one finding.
         if draft.finding.subject.kind == "Namespace" {
@@ -87,14 +91,6 @@ fn explain(world: &World<'_>, workload: &Workload<'_>, refusal: &Event) -> Draft
         Draft::new(QUOTA_UNSPECIFIED, root, 0.93, statement)
     } else if said.contains("error looking up service account") {
         missing_account(world, workload, &root)
-    } else if said.contains("failed calling webhook") {
-        Draft::new(
-            WEBHOOK,
-            root.clone(),
-            0.93,
-            format!("an admission webhook does not answer, so no pod of {root} can be created"),
-        )
-        .param("webhook", quoted(said).unwrap_or_default())
     } else if said.contains("admission webhook") && said.contains("denied the request") {
         Draft::new(
             WEBHOOK_DENIES,
@@ -103,6 +99,14 @@ fn explain(world: &World<'_>, workload: &Workload<'_>, refusal: &Event) -> Draft
             format!("an admission webhook denies the pods of {root}"),
         )
         .param("webhook", quoted(said).unwrap_or_default())
+    } else if said.contains("RuntimeClass \"") && said.contains("not found") {
+        let class = workload.template.spec.runtime_class_name.as_deref().unwrap_or_default();
+        let statement = format!("pods of {root} ask for the RuntimeClass {class}, which does not exist");
+        Draft::new(RUNTIME_CLASS, root.clone(), 0.95, statement).proof(field(
+            &root,
+            "spec.template.spec.runtimeClassName",
+            class,
+        ))
     } else if said.contains("violates PodSecurity") {
         Draft::new(
             POD_SECURITY,

@@ -1,4 +1,4 @@
-//! What scales workloads and guards them: autoscalers without metrics, budgets that allow no eviction.
+//! What guards workloads: budgets that allow no eviction.
 
 use crate::draft::{Draft, Felt, field};
 use crate::world::{World, reference};
@@ -6,57 +6,10 @@ use stethoscope_core::cause::CauseCode;
 use stethoscope_core::finding::Severity;
 use stethoscope_core::object::ObjectRef;
 
-const NO_METRICS: CauseCode = CauseCode::new("autoscaler.no-metrics");
-const TARGET_MISSING: CauseCode = CauseCode::new("autoscaler.target-missing");
-const AT_LIMIT: CauseCode = CauseCode::new("autoscaler.at-maximum");
 const BUDGET: CauseCode = CauseCode::new("disruption-budget.blocks-eviction");
 
-pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
-    for scaler in &world.snapshot.autoscalers {
-        let at = reference("HorizontalPodAutoscaler", &scaler.metadata);
-        let target = ObjectRef::namespaced(
-            &scaler.spec.scale_target_ref.kind,
-            &scaler.metadata.namespace,
-            &scaler.spec.scale_target_ref.name,
-        );
-        for condition in &scaler.status.conditions {
-            let (cause, confidence, felt) =
-                match (condition.kind.as_str(), condition.status.as_str(), condition.reason.as_str()) {
-                    ("ScalingActive", "False", "ScalingDisabled") => continue,
-                    ("ScalingActive", "False", _) => (NO_METRICS, 0.7, Felt::Silently),
-                    ("AbleToScale", "False", "FailedGetScale") => (TARGET_MISSING, 0.85, Felt::Silently),
-                    ("ScalingLimited", "True", "TooManyReplicas") => (AT_LIMIT, 0.4, Felt::Silently),
-                    _ => continue,
-                };
-            let what = match cause.as_str() {
-                "autoscaler.no-metrics" => "gets no metrics",
-                "autoscaler.target-missing" => "does not find what it should scale",
-                _ => "would scale further, but is at its maximum",
-            };
-            found.push(
-                Draft::new(cause, at.clone(), confidence, format!("the autoscaler of {target} {what}"))
-                    .proof(field(
-                        &at,
-                        &format!("status.conditions[{}].reason", condition.kind),
-                        &condition.reason,
-                    ))
-                    .proof(field(
-                        &at,
-                        &format!("status.conditions[{}].message", condition.kind),
-                        &condition.message,
-                    ))
-                    .affects([target.clone()])
-                    .felt(felt)
-                    .since(condition.last_transition_time),
-            );
-            break;
-        }
-    }
-    budgets(world, found);
-}
-
 /// A budget that allows no eviction matters where a node is being emptied.
-fn budgets(world: &World<'_>, found: &mut Vec<Draft>) {
+pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     for budget in &world.snapshot.disruption_budgets {
         let Some(selector) = &budget.spec.selector else { continue };
         if budget.status.disruptions_allowed > 0 || budget.status.expected_pods == 0 {
@@ -78,13 +31,33 @@ fn budgets(world: &World<'_>, found: &mut Vec<Draft>) {
             ),
         )
         .proof(field(&at, "status.disruptionsAllowed", 0))
-        .proof(field(&at, "status.desiredHealthy", budget.status.desired_healthy));
+        .proof(field(&at, "status.desiredHealthy", budget.status.desired_healthy))
+        .proofs(budget.spec.max_unavailable.as_ref().map(|most| field(&at, "spec.maxUnavailable", most)))
+        .proofs(budget.spec.min_available.as_ref().map(|least| field(&at, "spec.minAvailable", least)));
         found.push(match drained {
-            Some(pod) => draft
+            Some(pod) => in_upgrade(world, draft, pod.node())
                 .affects([reference("Pod", &pod.metadata)])
                 .affects(pod.node().map(|node| ObjectRef::cluster("Node", node)))
                 .felt(Felt::Silently),
             None => draft.severity(Severity::Low).felt(Felt::Nowhere),
         });
     }
+}
+
+/// A drain that waits in the middle of an upgrade holds the upgrade up: say so, and from what to what.
+fn in_upgrade(world: &World<'_>, mut draft: Draft, node: Option<&str>) -> Draft {
+    let change = crate::node_pools::upgrade::change(world);
+    let Some(change) = change.filter(|it| it.old.iter().any(|old| Some(old.metadata.name.as_str()) == node))
+    else {
+        return draft;
+    };
+    draft.finding.statement =
+        format!("{}, which holds up the upgrade from {}", draft.finding.statement, change.in_words());
+    draft.param("upgrade", change.in_words()).proofs(change.old.first().map(|it| {
+        field(
+            &reference("Node", &it.metadata),
+            "status.nodeInfo.kubeletVersion",
+            &it.status.node_info.kubelet_version,
+        )
+    }))
 }

@@ -34,7 +34,7 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
             .find(|condition| condition.reason == "ProgressDeadlineExceeded");
         if let Some(stuck) = stuck {
             let statement = format!("the rollout of {root} makes no progress");
-            found.push(symptom(world, STALLED, &root, 0.5, statement).proofs(quote(&root, stuck)));
+            found.push(symptom(world, STALLED, &root, 0.45, statement).proofs(quote(&root, stuck)));
         }
     }
     for set in &world.snapshot.stateful_sets {

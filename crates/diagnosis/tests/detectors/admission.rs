@@ -46,7 +46,7 @@ fn other_refusals_are_told_on_the_workload() {
         ),
         (
             "Error creating: Internal error occurred: failed calling webhook \"v.example.com\": context deadline exceeded",
-            "admission.webhook-failing",
+            "admission.webhook-timeout",
         ),
         (
             "Error creating: admission webhook \"v.example.com\" denied the request: no",

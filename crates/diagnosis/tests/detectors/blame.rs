@@ -17,25 +17,40 @@ fn crashing(world: World, app: &str, address: &str) -> World {
 #[test]
 fn of_two_crashing_processes_the_one_that_the_other_blames_is_the_cause() {
     let both = crashing(crashing(World::empty(), "api", "10.0.0.8"), "ledger", "10.0.0.9");
-    let blamed = both
-        .log("api-1-x", "main", true, "Error: connect ECONNREFUSED 10.0.0.9:80")
-        .log("ledger-1-x", "main", true, "panic: tariff table is empty");
+    let blamed = both.log("api-1-x", "main", true, "Error: connect ECONNREFUSED 10.0.0.9:80").log(
+        "ledger-1-x",
+        "main",
+        true,
+        "panic: tariff table is empty",
+    );
     assert_eq!(blamed.causes(), vec!["container.crashing on Deployment shop/ledger".to_owned()]);
 }
 
 #[test]
 fn two_that_blame_each_other_are_both_told() {
     let both = crashing(crashing(World::empty(), "api", "10.0.0.8"), "ledger", "10.0.0.9");
-    let blamed = both
-        .log("api-1-x", "main", true, "Error: connect ECONNREFUSED 10.0.0.9:80")
-        .log("ledger-1-x", "main", true, "Error: connect ECONNREFUSED 10.0.0.8:80");
-    assert_eq!(blamed.causes().len(), 1, "one is listed under the other, none is lost: {:?}", blamed.causes());
+    let blamed = both.log("api-1-x", "main", true, "Error: connect ECONNREFUSED 10.0.0.9:80").log(
+        "ledger-1-x",
+        "main",
+        true,
+        "Error: connect ECONNREFUSED 10.0.0.8:80",
+    );
+    assert_eq!(
+        blamed.causes().len(),
+        1,
+        "one is listed under the other, none is lost: {:?}",
+        blamed.causes()
+    );
 }
 
 #[test]
 fn a_caller_names_its_callee_in_its_log_where_no_variable_does() {
-    let world = crashing(World::healthy(), "ledger", "10.0.0.9")
-        .log("web-1-x", "main", false, "dial tcp 10.0.0.9:80: connect: connection refused");
+    let world = crashing(World::healthy(), "ledger", "10.0.0.9").log(
+        "web-1-x",
+        "main",
+        false,
+        "dial tcp 10.0.0.9:80: connect: connection refused",
+    );
     assert_eq!(world.first(), "container.crashing on Deployment shop/ledger");
     assert!(!world.tells("app.dependency-unreachable"), "{:?}", world.causes());
 }
@@ -65,6 +80,21 @@ fn complaints_that_processes_get_over_need_to_be_many_and_late() {
     assert_eq!(World::healthy().log("web-1-x", "main", false, &over).causes(), Vec::<String>::new());
 }
 
+#[test]
+fn a_complaint_that_a_running_process_got_over_long_ago_is_history() {
+    let world = |later: &str| {
+        World::healthy()
+            .with(Kind::Deployment, deployment("ledger"))
+            .with(Kind::ReplicaSet, replica_set("ledger"))
+            .with(Kind::Pod, pod("ledger"))
+            .with(Kind::Service, merged(service("ledger"), json!({"spec": {"clusterIP": "10.0.0.9"}})))
+            .with(Kind::EndpointSlice, slice("ledger", true))
+            .log("web-1-x", "main", false, &format!("2026-01-01T11:00:00Z lookup ledger on 10.96.0.10:53: server misbehaving\n{later} INFO posted"))
+    };
+    assert!(world("2026-01-01T11:00:20Z").tells("dns.resolution-failing"));
+    assert_eq!(world("2026-01-01T11:40:00Z").causes(), Vec::<String>::new());
+}
+
 /// The cluster's DNS with one pod that is not ready.
 fn dns(log: &str) -> World {
     let labels = json!({"k8s-app": "kube-dns"});
@@ -88,7 +118,9 @@ fn dns(log: &str) -> World {
 #[test]
 fn the_cluster_dns_says_why_it_is_down() {
     let subject = "on Deployment kube-system/coredns";
-    let looping = dns("[FATAL] plugin/loop: Loop (127.0.0.1:55953 -> :53) detected for zone \".\", see https://coredns.io/plugins/loop#troubleshooting. Query: \"HINFO 4547991504243258144.3688648895315093531.\"");
+    let looping = dns(
+        "[FATAL] plugin/loop: Loop (127.0.0.1:55953 -> :53) detected for zone \".\", see https://coredns.io/plugins/loop#troubleshooting. Query: \"HINFO 4547991504243258144.3688648895315093531.\"",
+    );
     assert_eq!(looping.first(), format!("dns.forwarding-loop {subject}"));
     let unreadable = dns("/etc/coredns/Corefile:7 - Error during parsing: Unknown directive 'forwrad'");
     assert_eq!(unreadable.first(), format!("dns.configuration-invalid {subject}"));

@@ -14,9 +14,16 @@ fn class(name: &str, default: bool) -> Value {
 
 #[test]
 fn an_ingress_of_an_unknown_class_is_served_by_nobody() {
-    let world = |spec: Value, default: bool| World::healthy().with(Kind::IngressClass, class("internal", default)).with(Kind::Ingress, ingress(spec));
+    let world = |spec: Value, default: bool| {
+        World::healthy()
+            .with(Kind::IngressClass, class("internal", default))
+            .with(Kind::Ingress, ingress(spec))
+    };
     assert_eq!(world(json!({}), false).first(), "ingress.class-missing on Ingress shop/edge");
-    assert_eq!(world(json!({"ingressClassName": null}), false).first(), "ingress.class-missing on Ingress shop/edge");
+    assert_eq!(
+        world(json!({"ingressClassName": null}), false).first(),
+        "ingress.class-missing on Ingress shop/edge"
+    );
     assert_eq!(world(json!({"ingressClassName": null}), true).causes(), Vec::<String>::new());
     assert_eq!(world(json!({"ingressClassName": "internal"}), false).causes(), Vec::<String>::new());
     let unseen = World::healthy().with(Kind::Ingress, ingress(json!({})));
@@ -78,15 +85,38 @@ fn a_listener_without_certificate_is_told() {
 fn a_route_is_told_by_what_its_gateway_lacks() {
     let web = || json!({"name": "web", "port": 80});
     let cases = [
-        (json!({"name": "front", "sectionName": "http"}), web(), told("Accepted", "NoMatchingParent"), "gateway.route-not-accepted"),
-        (json!({"name": "front"}), web(), told("Accepted", "NoMatchingListenerHostname"), "gateway.route-not-accepted"),
+        (
+            json!({"name": "front", "sectionName": "http"}),
+            web(),
+            told("Accepted", "NoMatchingParent"),
+            "gateway.route-not-accepted",
+        ),
+        (
+            json!({"name": "front"}),
+            web(),
+            told("Accepted", "NoMatchingListenerHostname"),
+            "gateway.route-not-accepted",
+        ),
         (json!({"name": "back"}), web(), json!([]), "gateway.parent-missing"),
-        (json!({"name": "front"}), json!({"name": "wob", "port": 80}), told("ResolvedRefs", "BackendNotFound"), "gateway.backend-missing"),
+        (
+            json!({"name": "front"}),
+            json!({"name": "wob", "port": 80}),
+            told("ResolvedRefs", "BackendNotFound"),
+            "gateway.backend-missing",
+        ),
         (json!({"name": "front"}), json!({"name": "web", "port": 8081}), json!([]), "gateway.port-mismatch"),
-        (json!({"name": "front"}), json!({"name": "bank", "namespace": "vault", "port": 80}), told("ResolvedRefs", "RefNotPermitted"), "gateway.reference-not-permitted"),
+        (
+            json!({"name": "front"}),
+            json!({"name": "bank", "namespace": "vault", "port": 80}),
+            told("ResolvedRefs", "RefNotPermitted"),
+            "gateway.reference-not-permitted",
+        ),
     ];
     for (parent, backend, conditions, cause) in cases {
-        assert_eq!(served(route(parent, backend, conditions)).first(), format!("{cause} on HTTPRoute shop/pay"));
+        assert_eq!(
+            served(route(parent, backend, conditions)).first(),
+            format!("{cause} on HTTPRoute shop/pay")
+        );
     }
 }
 

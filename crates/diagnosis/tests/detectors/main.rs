@@ -4,7 +4,11 @@
 
 mod admission;
 mod blame;
+mod certificates;
+mod control_plane;
+mod deletion;
 mod gateways;
+mod node_pools;
 mod nodes;
 mod performance;
 mod pods;
@@ -14,5 +18,6 @@ mod scheduling;
 mod services;
 mod starting;
 mod storage;
+mod webhooks;
 mod workloads;
 mod world;

@@ -4,6 +4,7 @@ use crate::world::{World, crashed, deployment, merged, node, pod, replica_set, s
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 use stethoscope_diagnosis::snapshot::{About, Kind, Signal, SignalKind, SignalOrigin};
+use stethoscope_diagnosis::{Focus, diagnose};
 
 const CALLS: [(&str, &str, &[&str]); 4] =
     [("front", "n1", &["web", "cart"]), ("web", "n1", &[]), ("cart", "n2", &["stock"]), ("stock", "n2", &[])];
@@ -119,6 +120,36 @@ fn a_callee_that_is_hardly_slow_does_not_explain_a_caller_that_is() {
 }
 
 #[test]
+fn a_suspect_that_calls_what_nobody_measures_is_not_called_the_cause() {
+    let about = |app: &str| About {
+        namespace: Some("shop".to_owned()),
+        names: vec![app.to_owned()],
+        ..About::default()
+    };
+    let told = |timed: &[&str]| {
+        let mut world = mesh().signals(slow(&["cart", "front"]));
+        world.timed(timed.iter().map(|app| about(app)).collect());
+        let best = world.diagnosis().findings.remove(0);
+        (best.subject.name.clone(), best.confidence < 0.5)
+    };
+    assert_eq!(told(&["front", "cart", "stock", "web"]), ("cart".to_owned(), false));
+    assert_eq!(told(&["front", "cart", "web"]), ("cart".to_owned(), true));
+}
+
+#[test]
+fn slowness_that_nothing_measures_is_a_gap_and_not_health() {
+    let gaps = |words: &str, timed: Vec<About>| {
+        let mut world = World::healthy();
+        world.timed(timed);
+        let focus = Focus { namespace: None, words: words.split(' ').map(str::to_owned).collect() };
+        diagnose(world.snapshot(), &focus).gaps.into_iter().map(|gap| gap.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(gaps("why is web so slow?", Vec::new()), ["request latency"]);
+    assert_eq!(gaps("why is web so slow?", vec![About::default()]), Vec::<String>::new());
+    assert_eq!(gaps("is the flag service down?", Vec::new()), Vec::<String>::new());
+}
+
+#[test]
 fn slowness_with_more_work_is_the_workloads_own() {
     let mut signals = slow(&["web", "front"]);
     signals.push(of("web", SignalKind::TrafficRise, 10.0, 80.0));
@@ -179,7 +210,8 @@ fn without_slowness_signals_accuse_nobody() {
 #[test]
 fn a_broken_object_outranks_what_is_only_slow() {
     let signals = vec![of("web", SignalKind::Latency, 10.0, 900.0)];
-    let told = World::sick(crashed(1, "Error")).signals(signals).causes();
+    let broken = World::sick(crashed(1, "Error")).log("web-1-x", "main", true, "panic: no tariffs");
+    let told = broken.signals(signals).causes();
     assert_eq!(told[0], "container.crashing on Deployment shop/web", "{told:?}");
 }
 

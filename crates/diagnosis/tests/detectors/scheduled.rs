@@ -15,10 +15,13 @@ fn about(reason: &str, message: &str) -> Value {
 
 #[test]
 fn a_cron_job_that_was_suspended_lately_is_told_and_an_old_one_is_background() {
-    let suspended = |last: &str| World::empty().with(Kind::CronJob, cron(json!({"suspend": true}), json!({"lastScheduleTime": last})));
+    let suspended = |last: &str| {
+        World::empty().with(Kind::CronJob, cron(json!({"suspend": true}), json!({"lastScheduleTime": last})))
+    };
     assert_eq!(suspended("2025-12-31T12:00:00Z").first(), "job.suspended on CronJob shop/sync");
     assert_eq!(suspended("2025-06-01T12:00:00Z").diagnosis().findings[0].severity, Severity::Info);
-    let runs = World::empty().with(Kind::CronJob, cron(json!({}), json!({"lastScheduleTime": "2026-01-01T11:50:00Z"})));
+    let runs = World::empty()
+        .with(Kind::CronJob, cron(json!({}), json!({"lastScheduleTime": "2026-01-01T11:50:00Z"})));
     assert_eq!(runs.causes(), Vec::<String>::new());
 }
 
@@ -41,14 +44,25 @@ fn a_run_that_hangs_blocks_the_next_ones_where_the_policy_forbids_them() {
 fn missed_and_unreadable_schedules_are_told_until_a_run_catches_up() {
     let missed = |last: &str| {
         World::empty()
-            .with(Kind::CronJob, cron(json!({"startingDeadlineSeconds": 10}), json!({"lastScheduleTime": last})))
-            .with(Kind::Event, about("MissSchedule", "Missed scheduled time to start a job: Thu, 01 Jan 2026 11:50:00 UTC"))
+            .with(
+                Kind::CronJob,
+                cron(json!({"startingDeadlineSeconds": 10}), json!({"lastScheduleTime": last})),
+            )
+            .with(
+                Kind::Event,
+                about("MissSchedule", "Missed scheduled time to start a job: Thu, 01 Jan 2026 11:50:00 UTC"),
+            )
     };
     assert_eq!(missed("2026-01-01T09:00:00Z").first(), "job.schedule-missed on CronJob shop/sync");
     assert_eq!(missed("2026-01-01T11:59:45Z").causes(), Vec::<String>::new());
-    let unreadable = World::empty()
-        .with(Kind::CronJob, cron(json!({"schedule": "61 * * * *"}), json!({})))
-        .with(Kind::Event, about("UnparseableSchedule", "unparseable schedule \"61 * * * *\": end of range (61) above maximum (59): 61"));
+    let unreadable =
+        World::empty().with(Kind::CronJob, cron(json!({"schedule": "61 * * * *"}), json!({}))).with(
+            Kind::Event,
+            about(
+                "UnparseableSchedule",
+                "unparseable schedule \"61 * * * *\": end of range (61) above maximum (59): 61",
+            ),
+        );
     assert_eq!(unreadable.first(), "job.schedule-invalid on CronJob shop/sync");
 }
 
@@ -66,7 +80,9 @@ fn a_sidecar_that_runs_on_holds_its_job() {
     let runs = json!({"running": {"startedAt": "2026-01-01T08:00:02Z"}});
     assert_eq!(world("2026-01-01T08:30:00Z", runs.clone()).first(), "job.held-by-sidecar on Job shop/load");
     assert!(!world("2026-01-01T11:58:00Z", runs).tells("job.held-by-sidecar"));
-    assert!(!world("2026-01-01T08:30:00Z", json!({"terminated": {"exitCode": 0}})).tells("job.held-by-sidecar"));
+    assert!(
+        !world("2026-01-01T08:30:00Z", json!({"terminated": {"exitCode": 0}})).tells("job.held-by-sidecar")
+    );
 }
 
 fn scaler(spec: Value, status: Value) -> World {
@@ -92,21 +108,40 @@ fn an_autoscaler_without_requests_blames_the_workload() {
     let params = &world.diagnosis().findings[0].params;
     assert_eq!((params["container"].as_str(), params["resource"].as_str()), ("main", "cpu"));
     let no_server = "unable to fetch metrics from resource metrics API: the server is currently unable to handle the request (get pods.metrics.k8s.io)";
-    let world = scaler(json!({}), condition("ScalingActive", "False", "FailedGetResourceMetric", no_server, 0));
+    let world =
+        scaler(json!({}), condition("ScalingActive", "False", "FailedGetResourceMetric", no_server, 0));
     assert_eq!(world.first(), "autoscaler.no-metrics on HorizontalPodAutoscaler shop/web");
 }
 
 #[test]
 fn at_its_limit_matters_as_much_as_the_load_is_above_its_target() {
     let limited = |spec: Value, load: i64| {
-        let world = scaler(spec, condition("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count", load));
+        let world = scaler(
+            spec,
+            condition(
+                "ScalingLimited",
+                "True",
+                "TooManyReplicas",
+                "the desired replica count is more than the maximum replica count",
+                load,
+            ),
+        );
         let diagnosis = world.diagnosis();
         (diagnosis.findings[0].cause.to_string(), diagnosis.findings[0].confidence)
     };
     assert_eq!(limited(json!({}), 140), ("autoscaler.at-maximum".to_owned(), 0.75));
     assert_eq!(limited(json!({}), 63), ("autoscaler.at-maximum".to_owned(), 0.4));
     assert_eq!(limited(json!({"minReplicas": 6}), 140), ("autoscaler.fixed-size".to_owned(), 0.88));
-    let stabilised = scaler(json!({}), condition("AbleToScale", "True", "ScaleDownStabilized", "recent recommendations were higher than current one", 20));
+    let stabilised = scaler(
+        json!({}),
+        condition(
+            "AbleToScale",
+            "True",
+            "ScaleDownStabilized",
+            "recent recommendations were higher than current one",
+            20,
+        ),
+    );
     assert_eq!(stabilised.causes(), Vec::<String>::new());
 }
 
@@ -134,7 +169,15 @@ fn preempted_pods_are_told_while_they_are_missed() {
         World::empty()
             .with(Kind::Deployment, merged(deployment("web"), json!({"status": {"readyReplicas": ready}})))
             .with(Kind::ReplicaSet, replica_set("web"))
-            .with(Kind::Event, event("Pod", "web-1-gone", "Preempted", "Preempted by pod 6f1c3d6e-8a50-4d5e-9df0-2f6f9a0b1c2d on node n1"))
+            .with(
+                Kind::Event,
+                event(
+                    "Pod",
+                    "web-1-gone",
+                    "Preempted",
+                    "Preempted by pod 6f1c3d6e-8a50-4d5e-9df0-2f6f9a0b1c2d on node n1",
+                ),
+            )
     };
     assert_eq!(world(0).first(), "scheduling.preempted on Deployment shop/web");
     assert_eq!(world(1).causes(), Vec::<String>::new());

@@ -147,7 +147,10 @@ fn a_volume_on_another_node_and_a_full_node_are_found() {
             {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]}]}}}, "status": {"phase": "Bound"}}));
     // No node at all is in the volume's zone.
     assert_eq!(world.first(), format!("storage.zone-without-nodes {WEB}"));
-    let cordoned = merged(node("n2"), json!({"metadata": {"labels": {"zone": "b"}}, "spec": {"taints": [{"key": "other", "effect": "NoSchedule"}]}}));
+    let cordoned = merged(
+        node("n2"),
+        json!({"metadata": {"labels": {"zone": "b"}}, "spec": {"taints": [{"key": "other", "effect": "NoSchedule"}]}}),
+    );
     assert!(!world.with(Kind::Node, cordoned).tells("storage.zone-without-nodes"));
     let full = merged(node("n1"), json!({"status": {"allocatable": {"pods": "0"}}}));
     assert_eq!(pending(vec![full], json!({})).first(), format!("scheduling.too-many-pods {WEB}"));

@@ -20,7 +20,8 @@ fn with_init(state: Value, restarts: i64) -> World {
 
 #[test]
 fn a_failing_init_container_is_told_as_such() {
-    let failing = with_init(waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container=prepare"), 6);
+    let failing =
+        with_init(waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container=prepare"), 6);
     assert_eq!(failing.first(), "container.init-failing on Deployment shop/web");
     // It failed twice and then did its work.
     let done = with_init(json!({"terminated": {"exitCode": 0, "reason": "Completed"}}), 2);
@@ -33,12 +34,12 @@ fn an_init_container_that_waits_is_told_and_what_it_waits_for_explains_it() {
     let long = with_init(since("2026-01-01T11:40:00Z"), 0);
     assert_eq!(long.first(), "container.init-waiting on Deployment shop/web");
     assert!(!with_init(since("2026-01-01T11:59:00Z"), 0).tells("container.init-waiting"));
-    let ledger = merged(
-        crate::world::unready(pod("ledger")),
-        crashed(1, "Error"),
-    );
+    let ledger = merged(crate::world::unready(pod("ledger")), crashed(1, "Error"));
     let blamed = with_init(since("2026-01-01T11:40:00Z"), 0)
-        .with(Kind::Deployment, merged(crate::world::deployment("ledger"), json!({"status": {"readyReplicas": 0}})))
+        .with(
+            Kind::Deployment,
+            merged(crate::world::deployment("ledger"), json!({"status": {"readyReplicas": 0}})),
+        )
         .with(Kind::ReplicaSet, crate::world::replica_set("ledger"))
         .with(Kind::Pod, ledger)
         .with(Kind::Service, crate::world::service("ledger"))
@@ -50,13 +51,19 @@ fn an_init_container_that_waits_is_told_and_what_it_waits_for_explains_it() {
 #[test]
 fn a_user_or_profile_that_is_refused_is_no_missing_secret() {
     let refused = |reason: &str, message: &str| {
-        sick(merged(json!({"status": {"phase": "Pending"}}), container(waiting(reason, message), json!({}), 0)))
+        sick(merged(
+            json!({"status": {"phase": "Pending"}}),
+            container(waiting(reason, message), json!({}), 0),
+        ))
     };
     for message in [
         "container has runAsNonRoot and image will run as root (pod: \"web-1-x_shop(1)\", container: main)",
         "container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root (pod: \"web-1-x_shop(1)\", container: main)",
     ] {
-        assert_eq!(refused("CreateContainerConfigError", message).first(), "config.root-refused on Deployment shop/web");
+        assert_eq!(
+            refused("CreateContainerConfigError", message).first(),
+            "config.root-refused on Deployment shop/web"
+        );
     }
     for message in [
         "failed to create containerd container: cannot load seccomp profile \"/var/lib/kubelet/seccomp/audit.json\": open /var/lib/kubelet/seccomp/audit.json: no such file or directory",
@@ -77,7 +84,10 @@ fn a_crash_says_why_in_its_log() {
     let none = || json!({});
     assert_eq!(told("KeyError: 'QUEUE_URL'", none()), "config.environment-missing on Deployment shop/web");
     assert_eq!(told("KeyError: 'title'", none()), "container.crashing on Deployment shop/web");
-    assert_eq!(told("exec /app/server: exec format error", none()), "image.wrong-architecture on Deployment shop/web");
+    assert_eq!(
+        told("exec /app/server: exec format error", none()),
+        "image.wrong-architecture on Deployment shop/web"
+    );
     assert_eq!(
         told("django.db.utils.ProgrammingError: relation \"loan\" does not exist", none()),
         "database.schema-behind on Deployment shop/web"
@@ -110,11 +120,18 @@ fn a_pod_over_its_own_disk_limit_is_told_even_where_its_replacement_runs() {
         "Usage of EmptyDir volume \"cache\" exceeds the limit \"500Mi\". ",
         "Container main exceeded its local ephemeral storage limit \"1Gi\". ",
     ] {
-        assert_eq!(evicted(message, just_now).first(), "pod.ephemeral-storage-exceeded on Deployment shop/web");
+        assert_eq!(
+            evicted(message, just_now).first(),
+            "pod.ephemeral-storage-exceeded on Deployment shop/web"
+        );
     }
-    let long_ago = evicted("Usage of EmptyDir volume \"cache\" exceeds the limit \"500Mi\". ", "2026-01-01T01:00:00Z");
+    let long_ago =
+        evicted("Usage of EmptyDir volume \"cache\" exceeds the limit \"500Mi\". ", "2026-01-01T01:00:00Z");
     assert_eq!(long_ago.diagnosis().findings[0].severity, stethoscope_core::finding::Severity::Low);
-    let by_node = evicted("The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 900Mi.", just_now);
+    let by_node = evicted(
+        "The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 900Mi.",
+        just_now,
+    );
     assert_eq!(by_node.first(), "pod.evicted on Deployment shop/web");
 }
 
@@ -127,15 +144,22 @@ fn a_readiness_gate_holds_a_pod_back_whose_containers_are_ready() {
                 "containerStatuses": [{"name": "main", "ready": true, "restartCount": 0, "state": {"running": {}}}]}
         }))
     };
-    let message = "corresponding condition of pod readiness gate \"lb.example.com/registered\" does not exist.";
-    assert_eq!(gate("ReadinessGatesNotReady", message).first(), "pod.readiness-gate-unmet on Deployment shop/web");
-    assert!(!gate("ContainersNotReady", "containers with unready status: [main]").tells("pod.readiness-gate"));
+    let message =
+        "corresponding condition of pod readiness gate \"lb.example.com/registered\" does not exist.";
+    assert_eq!(
+        gate("ReadinessGatesNotReady", message).first(),
+        "pod.readiness-gate-unmet on Deployment shop/web"
+    );
+    assert!(
+        !gate("ContainersNotReady", "containers with unready status: [main]").tells("pod.readiness-gate")
+    );
 }
 
 #[test]
 fn a_process_that_was_killed_while_it_shut_down_needs_more_time() {
     let killed = |log: &str, event_: Option<Value>| {
-        let mut world = sick(merged(crashed(137, "Error"), json!({"spec": {"terminationGracePeriodSeconds": 10}})));
+        let mut world =
+            sick(merged(crashed(137, "Error"), json!({"spec": {"terminationGracePeriodSeconds": 10}})));
         if let Some(told) = event_ {
             world = world.with(Kind::Event, told);
         }
@@ -144,7 +168,8 @@ fn a_process_that_was_killed_while_it_shut_down_needs_more_time() {
     let draining = "INFO received SIGTERM, draining 41 connections\nINFO 12 left";
     assert!(killed(draining, None).tells("container.grace-period-too-short"));
     assert!(!killed("INFO serving", None).tells("container.grace-period-too-short"));
-    let by_probe = event("Pod", "web-1-x", "Killing", "Container main failed liveness probe, will be restarted");
+    let by_probe =
+        event("Pod", "web-1-x", "Killing", "Container main failed liveness probe, will be restarted");
     assert!(!killed(draining, Some(by_probe)).tells("container.grace-period-too-short"));
 }
 
@@ -172,9 +197,18 @@ fn volumes_that_a_node_does_not_have_are_told_apart() {
             .with(Kind::Event, event("Pod", "web-1-x", "FailedMount", message))
     };
     let cases = [
-        ("MountVolume.SetUp failed for volume \"models\" : hostPath type check failed: /mnt/models is not a directory", "storage.host-path-missing"),
-        ("MountVolume.MountDevice failed for volume \"pvc-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name block.csi.example.com not found in the list of registered CSI drivers", "storage.driver-missing"),
-        ("MountVolume.SetUp failed for volume \"pvc-1\" : mount failed: exit status 32", "storage.mount-failed"),
+        (
+            "MountVolume.SetUp failed for volume \"models\" : hostPath type check failed: /mnt/models is not a directory",
+            "storage.host-path-missing",
+        ),
+        (
+            "MountVolume.MountDevice failed for volume \"pvc-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name block.csi.example.com not found in the list of registered CSI drivers",
+            "storage.driver-missing",
+        ),
+        (
+            "MountVolume.SetUp failed for volume \"pvc-1\" : mount failed: exit status 32",
+            "storage.mount-failed",
+        ),
     ];
     for (message, cause) in cases {
         assert_eq!(mounting(message).first(), format!("{cause} on Deployment shop/web"));

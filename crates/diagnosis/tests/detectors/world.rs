@@ -1,7 +1,7 @@
 //! Small worlds out of JSON objects.
 
 use serde_json::{Value, json};
-use stethoscope_diagnosis::snapshot::{Kind, LogExcerpt, LogSource, Signal, Snapshot};
+use stethoscope_diagnosis::snapshot::{About, Kind, LogExcerpt, LogSource, Signal, Snapshot};
 use stethoscope_diagnosis::{Diagnosis, Focus, diagnose};
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
@@ -74,6 +74,11 @@ impl World {
         self
     }
 
+    pub(crate) fn server(mut self, version: &str) -> Self {
+        self.snapshot.server_version = Some(version.to_owned());
+        self
+    }
+
     pub(crate) fn unit(mut self, node: &str, unit: &str, text: &str) -> Self {
         let source = LogSource::NodeUnit { node: node.to_owned(), unit: unit.to_owned() };
         self.snapshot.add_log(LogExcerpt { source, text: text.to_owned(), truncated: false });
@@ -83,6 +88,10 @@ impl World {
     pub(crate) fn signals(mut self, signals: Vec<Signal>) -> Self {
         self.snapshot.signals = signals;
         self
+    }
+
+    pub(crate) fn timed(&mut self, timed: Vec<About>) {
+        self.snapshot.timed = timed;
     }
 
     pub(crate) fn snapshot(&self) -> &Snapshot {

@@ -121,7 +121,13 @@ const TELLING: &[&str] = &[
     "StatefulSet",
     "DaemonSet",
     "Job",
+    "CronJob",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Gateway",
+    "HTTPRoute",
     "Node",
+    "request latency",
 ];
 
 /// What could not be read and would have shown trouble, one line each.

@@ -40,4 +40,40 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl describe hpa {name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "autoscaler.requests-missing",
+        title: "pods state no request to scale by",
+        explanation: "The autoscaler scales by the share of the request that pods use, and a container states no request, so no share can be computed.",
+        subject_kind: "Deployment",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Give container {container} a request for {resource}.",
+            command: "kubectl set resources {kind}/{name} -c {container} --requests={resource}=<amount> -n {namespace}",
+            verify: "kubectl get hpa -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "autoscaler.fixed-size",
+        title: "autoscaler without room",
+        explanation: "The autoscaler's least and most replicas are the same, so it can't scale.",
+        subject_kind: "HorizontalPodAutoscaler",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Raise maxReplicas.",
+            command: "kubectl edit hpa {name} -n {namespace}",
+            verify: "kubectl describe hpa {name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "autoscaler.ambiguous-selector",
+        title: "two autoscalers for the same pods",
+        explanation: "More than one autoscaler selects the same pods, so none of them scales.",
+        subject_kind: "HorizontalPodAutoscaler",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Delete one of them, or make their targets' selectors differ.",
+            command: "kubectl get hpa -n {namespace}",
+            verify: "kubectl describe hpa {name} -n {namespace}",
+        }],
+    },
 ];

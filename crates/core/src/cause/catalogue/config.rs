@@ -66,4 +66,40 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "config.root-refused",
+        title: "image would run as root, which the pod forbids",
+        explanation: "The pod says runAsNonRoot, but the image's user is root or not a number, so the kubelet refuses to start the container.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Set runAsUser to a number other than 0 that the image works with, or give the image such a user.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "config.security-profile-missing",
+        title: "seccomp or AppArmor profile not on the node",
+        explanation: "The container asks for a seccomp or AppArmor profile that its node does not have, so it can't be created.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Put the profile on every node the pod may run on, or use RuntimeDefault.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "config.environment-missing",
+        title: "environment variable missing",
+        explanation: "The process ends because a setting it needs is not in its environment.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Add the variable to container {container}.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
 ];

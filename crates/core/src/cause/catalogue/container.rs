@@ -136,4 +136,83 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "container.init-failing",
+        title: "init container fails",
+        explanation: "An init container ends with an error, so the pod's main containers never start. Its last log lines say why.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Read the log of init container {container}.",
+            command: "kubectl logs {kind}/{name} -c {container} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "container.init-waiting",
+        title: "init container waits",
+        explanation: "An init container runs on and on, usually waiting for another service, so the pod's main containers never start.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Look at what init container {container} waits for.",
+            command: "kubectl logs {kind}/{name} -c {container} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "container.grace-period-too-short",
+        title: "killed before it could shut down",
+        explanation: "The process was still shutting down when its grace period ran out, and the kubelet killed it: requests and unwritten data are lost at each restart and rollout.",
+        subject_kind: "Deployment",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Raise terminationGracePeriodSeconds above what the shutdown takes, or make the shutdown faster.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "container.read-only-root",
+        title: "writes to its read-only root file system",
+        explanation: "The container's securityContext makes its root file system read-only, and the process writes to a path that no volume covers.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Mount an emptyDir where the process writes, or let it write elsewhere.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "container.cpu-saturated",
+        title: "held back by the CPU limit",
+        explanation: "The containers want more CPU than their limit allows, so the kernel throttles them and requests wait.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[
+            Fix {
+                explain: "Find what uses the CPU (a hot loop, a stress test, more traffic) and end it, or give the containers more.",
+                command: "kubectl set resources {kind}/{name} --limits=cpu=<more> -n {namespace}",
+                verify: "kubectl top pods -n {namespace} --containers",
+            },
+            Fix {
+                explain: "If traffic grew, spread it over more replicas.",
+                command: "kubectl scale {kind}/{name} --replicas=<more> -n {namespace}",
+                verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+            },
+        ],
+    },
+    Cause {
+        code: "container.leader-election-lost",
+        title: "leadership lost",
+        explanation: "The controller could not renew its lease in time and ended itself, as it should; another takes over. When it happens again and again, the API is too slow for it, or it is starved of CPU.",
+        subject_kind: "Deployment",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "See whether the API server and etcd are slow; give the container more CPU; lengthen lease duration and renew deadline.",
+            command: "kubectl logs {kind}/{name} -n {namespace} --previous",
+            verify: "kubectl get leases -n {namespace}",
+        }],
+    },
 ];

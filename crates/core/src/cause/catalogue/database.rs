@@ -52,4 +52,28 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "database.schema-behind",
+        title: "database schema behind the program",
+        explanation: "The program expects tables or columns that the database does not have: a migration has not run.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Run the migrations of the version that is rolled out.",
+            command: "kubectl get jobs -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "database.migration-locked",
+        title: "migration lock held",
+        explanation: "A migration waits for a lock that another or an aborted migration holds.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Make sure that no migration runs, then release the lock.",
+            command: "kubectl logs {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
 ];

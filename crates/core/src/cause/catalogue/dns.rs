@@ -40,4 +40,40 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "dns.forwarding-loop",
+        title: "cluster DNS asks itself",
+        explanation: "CoreDNS forwards what it does not know to a resolver that asks CoreDNS again. It detects the loop and stops.",
+        subject_kind: "Deployment",
+        severity: Severity::Critical,
+        fix: &[Fix {
+            explain: "Let CoreDNS forward to real resolvers: correct the nodes' resolv.conf or the forward line of the Corefile.",
+            command: "kubectl edit configmap coredns -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "dns.configuration-invalid",
+        title: "cluster DNS configuration invalid",
+        explanation: "CoreDNS can't read its Corefile and does not start.",
+        subject_kind: "Deployment",
+        severity: Severity::Critical,
+        fix: &[Fix {
+            explain: "Correct the Corefile.",
+            command: "kubectl edit configmap coredns -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "dns.search-suffix-storm",
+        title: "names tried with every search suffix",
+        explanation: "Outside names with few dots are first asked with each search suffix of the cluster, so every lookup becomes several and the cluster's DNS is busy with names that can't exist.",
+        subject_kind: "Deployment",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "End outside names with a dot, or set dnsConfig option ndots to 1 or 2.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
 ];

@@ -28,4 +28,28 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl describe ingress {name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "ingress.class-missing",
+        title: "ingress class unknown",
+        explanation: "The Ingress names an IngressClass that does not exist, or names none and there is no default, so no controller serves it.",
+        subject_kind: "Ingress",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Name an existing class.",
+            command: "kubectl edit ingress {name} -n {namespace}",
+            verify: "kubectl get ingressclass",
+        }],
+    },
+    Cause {
+        code: "ingress.tls-secret-missing",
+        title: "certificate of the ingress missing",
+        explanation: "The Ingress names a Secret for TLS that does not exist, so the controller serves its own certificate or none.",
+        subject_kind: "Ingress",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Create the Secret, or correct secretName.",
+            command: "kubectl get secret {secret} -n {namespace}",
+            verify: "kubectl describe ingress {name} -n {namespace}",
+        }],
+    },
 ];

@@ -246,4 +246,16 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl get pods -n {namespace} -w",
         }],
     },
+    Cause {
+        code: "scheduling.preempted",
+        title: "pods displaced by more important ones",
+        explanation: "The scheduler removed pods to make room for pods of a higher priority.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Give the workload a fitting priorityClassName, or the cluster more room.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl get pods -n {namespace} -w",
+        }],
+    },
 ];

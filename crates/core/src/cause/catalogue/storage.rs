@@ -196,4 +196,52 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl get pods -n {namespace} -w",
         }],
     },
+    Cause {
+        code: "storage.host-path-missing",
+        title: "directory missing on the node",
+        explanation: "The pod mounts a directory or file of its node that is not there, or is of another type than said.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Create it on the nodes, or choose hostPath type DirectoryOrCreate.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "storage.ownership-change-slow",
+        title: "changing a volume's owner takes very long",
+        explanation: "The kubelet changes the group of every file on the volume before it starts the pod, and the volume has very many files.",
+        subject_kind: "Deployment",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Set fsGroupChangePolicy to OnRootMismatch.",
+            command: "kubectl edit {kind}/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "storage.driver-missing",
+        title: "CSI driver not on the node",
+        explanation: "The node's kubelet knows no CSI driver of the volume's name: the driver's node pod does not run there.",
+        subject_kind: "Deployment",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Look at the node pods of the CSI driver {driver}.",
+            command: "kubectl get csinodes",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "storage.zone-without-nodes",
+        title: "volume bound to a zone without nodes",
+        explanation: "The claim's volume can only be reached from a zone or host that has no usable node any more, so its pod waits for ever.",
+        subject_kind: "StatefulSet",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Bring back a node in {place}, or restore the data into a new volume elsewhere.",
+            command: "kubectl get nodes -L topology.kubernetes.io/zone",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
 ];

@@ -64,4 +64,28 @@ pub(super) const ENTRIES: &[Cause] = &[
             verify: "kubectl rollout status {kind}/{name} -n {namespace}",
         }],
     },
+    Cause {
+        code: "workload.ordered-start-blocked",
+        title: "a StatefulSet waits for one pod",
+        explanation: "The StatefulSet starts its pods in order, and one that is not ready keeps the later ones from being made.",
+        subject_kind: "StatefulSet",
+        severity: Severity::High,
+        fix: &[Fix {
+            explain: "Mend pod {pod}.",
+            command: "kubectl describe pod {pod} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
+    Cause {
+        code: "workload.daemonset-excluded",
+        title: "a taint keeps the daemon off nodes",
+        explanation: "Nodes carry a taint that the DaemonSet does not tolerate, so they get no pod of it.",
+        subject_kind: "DaemonSet",
+        severity: Severity::Medium,
+        fix: &[Fix {
+            explain: "Add a toleration for {taint}.",
+            command: "kubectl edit daemonset/{name} -n {namespace}",
+            verify: "kubectl rollout status {kind}/{name} -n {namespace}",
+        }],
+    },
 ];
