@@ -57,17 +57,7 @@ pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timesta
 
 /// A wrapped boolean: `true`, `false`, null, or `{"value": true}` as some encoders write it.
 pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Plain(bool),
-        Wrapped { value: bool },
-        Nothing(()),
-    }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::Plain(value) | Given::Wrapped { value } => Some(value),
-        Given::Nothing(()) => None,
-    })
+    deserializer.deserialize_any(Truth)
 }
 
 /// 64-bit integers are text in protobuf's JSON.
@@ -76,7 +66,6 @@ pub fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Resu
 }
 
 /// An enumeration by name where the code is known, as a number otherwise.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
 pub fn as_name<W: Words, S: Serializer>(code: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     match W::name(*code) {
         Some(name) => serializer.serialize_str(name),
@@ -85,11 +74,41 @@ pub fn as_name<W: Words, S: Serializer>(code: &i32, serializer: S) -> Result<S::
 }
 
 /// A time as RFC 3339.
-#[expect(clippy::ref_option, reason = "serde hands references")]
 pub fn as_time<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.serialize_str(&show_nanos(nanos(time))),
         None => serializer.serialize_none(),
+    }
+}
+
+struct Truth;
+
+impl<'de> Visitor<'de> for Truth {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or null")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Option<bool>, E> {
+        Ok(Some(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<bool>, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<bool>, A::Error> {
+        // An empty wrapper is false: zero values are left out.
+        let mut value = false;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "value" {
+                value = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Some(value))
     }
 }
 

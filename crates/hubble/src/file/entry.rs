@@ -32,6 +32,7 @@ impl Bare for Flow {
 }
 
 /// What a record tells.
+#[expect(clippy::large_enum_variant, reason = "nearly all are flows, and none is kept")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry<'a, F> {
     /// A flow.
@@ -97,8 +98,8 @@ fn nothing<F>() -> Option<F> {
 /// Objects around an object: Elasticsearch, Google Cloud Logging, `hubble` of old.
 #[derive(Deserialize)]
 struct Wrapped<'a> {
-    #[serde(borrow, default, alias = "jsonPayload", alias = "result")]
-    _source: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "_source", alias = "jsonPayload", alias = "result")]
+    inner: Option<&'a RawValue>,
 }
 
 /// Objects around the line as text: Docker, Loki, Fluent Bit.
@@ -137,7 +138,7 @@ pub fn decode<'a, F: Deserialize<'a> + Bare>(record: &'a [u8]) -> Result<Entry<'
         return Ok(Entry::Flow { flow, node_name, time });
     }
     let wrapped: Wrapped<'a> = serde_json::from_slice(record).map_err(wrong)?;
-    match wrapped._source.map(|inner| inner.get().as_bytes()) {
+    match wrapped.inner.map(|inner| inner.get().as_bytes()) {
         // One level: what wraps a wrapper is no flow.
         Some(inner) if inner.starts_with(b"{") && inner.len() < record.len() => decode(inner),
         _ => Err(Rejection::NotAFlow),

@@ -132,6 +132,18 @@ fn protocol_records_are_read_and_odd_values_survive() {
 }
 
 #[test]
+fn a_wrapped_boolean_has_three_values() {
+    let replies = ["true", "false", "null", r#"{"value":true}"#, "{}"].map(|given| {
+        let line = format!(r#"{{"flow":{{"verdict":1,"is_reply":{given}}}}}"#);
+        match decode::<Flow>(line.as_bytes()).unwrap() {
+            Entry::Flow { flow, .. } => flow.is_reply,
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(replies, [Some(true), Some(false), None, Some(true), Some(false)]);
+}
+
+#[test]
 fn reading_is_bounded() {
     let text = format!("{A}\n").repeat(100);
     let (ids, report) = read_within(text.clone(), &Bounds { records: 7, ..Bounds::default() });

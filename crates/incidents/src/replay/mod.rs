@@ -12,6 +12,7 @@ mod objects;
 mod openapi;
 pub mod prometheus;
 mod raw;
+pub mod relay;
 mod request;
 mod resources;
 mod review;
