@@ -1,5 +1,6 @@
 //! A snapshot: each kind listed once, in parallel, and what may not be seen said instead of failed on.
 
+use crate::api::JSON;
 use crate::cluster::Cluster;
 use crate::discovery::{Resource, Scope};
 use crate::error::ClusterError;
@@ -62,6 +63,7 @@ impl Default for SnapshotRequest {
                         Kind::ReplicaSet,
                         Kind::DaemonSet,
                         Kind::ConfigMap,
+                        Kind::Event,
                     ],
                     fields: None,
                 },
@@ -112,9 +114,28 @@ impl Cluster {
     /// read is a gap.
     pub async fn snapshot(&self, request: &SnapshotRequest) -> Result<Snapshot, ClusterError> {
         let mut snapshot = Snapshot { taken_at: Some(self.clock().now()), ..Snapshot::default() };
+        let planned = jobs(request);
+        let (version, listed) = tokio::join!(self.version(), self.lists(&mut snapshot, planned.clone()));
+        listed?;
+        snapshot.server_version = version;
+        let behind = behind(request, &snapshot, &planned);
+        self.lists(&mut snapshot, behind).await?;
+        if let Logs::Wanted { most } = request.logs {
+            self.read_logs(&mut snapshot, most, &request.focus).await?;
+        }
+        Ok(snapshot)
+    }
+
+    /// The API server's version; who may not know it goes without.
+    async fn version(&self) -> Option<String> {
+        let version = self.api().get_value("/version", JSON).await.ok()?;
+        Some(version.get("gitVersion")?.as_str()?.to_owned())
+    }
+
+    async fn lists(&self, snapshot: &mut Snapshot, jobs: Vec<Job>) -> Result<(), ClusterError> {
         // Ordered, so that equal clusters give equal snapshots; each list is a task of its own, so that decoding
         // uses every core.
-        let mut parts = stream::iter(jobs(request))
+        let mut parts = stream::iter(jobs)
             .map(|job| {
                 let cluster = self.clone();
                 tokio::spawn(async move { cluster.part(&job).await })
@@ -130,10 +151,7 @@ impl Cluster {
                 }),
             }
         }
-        if let Logs::Wanted { most } = request.logs {
-            self.read_logs(&mut snapshot, most, &request.focus).await?;
-        }
-        Ok(snapshot)
+        Ok(())
     }
 
     async fn part(&self, job: &Job) -> Result<Snapshot, ClusterError> {
@@ -141,6 +159,11 @@ impl Cluster {
         let scope = if kind.namespaced() { Scope::Namespaced } else { Scope::Cluster };
         let resource = Resource::known(kind.group(), kind.version(), kind.plural(), kind.kind(), scope);
         let mut part = Snapshot::default();
+        if kind.installed()
+            && !self.catalog().await.is_ok_and(|catalog| catalog.serves(kind.group(), kind.plural()))
+        {
+            return Ok(part);
+        }
         let mut unread = 0_usize;
         let mut why_unread = String::new();
         let listing =
@@ -292,8 +315,10 @@ fn jobs(request: &SnapshotRequest) -> Vec<Job> {
     for &kind in Kind::ALL {
         if !kind.namespaced() {
             add(kind, None, None);
-        } else if let Some(only) = kind.only_in() {
-            add(kind, Some(only), None);
+        } else if !kind.only_in().is_empty() {
+            for only in kind.only_in() {
+                add(kind, Some(only), None);
+            }
         } else if let Some(namespaces) = &request.namespaces {
             for namespace in namespaces {
                 add(kind, Some(namespace), None);
@@ -303,6 +328,35 @@ fn jobs(request: &SnapshotRequest) -> Vec<Job> {
             }
         } else {
             add(kind, None, None);
+        }
+    }
+    jobs
+}
+
+/// Namespaces read beside those of the request because a webhook or an API that fails there harms those here.
+const BEHIND: usize = 2;
+
+/// The lists that show why a backend in another namespace does not answer.
+fn behind(request: &SnapshotRequest, snapshot: &Snapshot, planned: &[Job]) -> Vec<Job> {
+    const KINDS: &[Kind] = &[
+        Kind::Pod,
+        Kind::Service,
+        Kind::EndpointSlice,
+        Kind::Deployment,
+        Kind::ReplicaSet,
+        Kind::Event,
+        Kind::Certificate,
+    ];
+    if request.namespaces.is_none() {
+        return Vec::new();
+    }
+    let mut jobs: Vec<Job> = Vec::new();
+    for namespace in snapshot.backend_namespaces().into_iter().take(BEHIND) {
+        for &kind in KINDS {
+            let job = Job { kind, namespace: Some(namespace.to_owned()), fields: None };
+            if !planned.contains(&job) {
+                jobs.push(job);
+            }
         }
     }
     jobs
@@ -329,9 +383,16 @@ mod tests {
         assert_eq!(places(&request, Kind::Pod), vec![(some("shop"), None), (some("kube-system"), None)]);
         assert_eq!(
             places(&request, Kind::Event),
-            vec![(some("shop"), None), (some("default"), some("involvedObject.kind=Node"))]
+            vec![
+                (some("shop"), None),
+                (some("kube-system"), None),
+                (some("default"), some("involvedObject.kind=Node"))
+            ]
         );
-        assert_eq!(places(&request, Kind::Lease), vec![(some("kube-node-lease"), None)]);
+        assert_eq!(
+            places(&request, Kind::Lease),
+            vec![(some("kube-node-lease"), None), (some("kube-system"), None)]
+        );
     }
 
     #[test]

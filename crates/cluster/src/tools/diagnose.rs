@@ -31,10 +31,8 @@ impl Diagnose {
         let each = self.witnesses.iter().map(|witness| async {
             tokio::time::timeout(WITNESS, witness.testify(focus, now)).await.unwrap_or_else(|_| {
                 let why = GapReason::Failed(format!("no answer in {} s", WITNESS.as_secs()));
-                Testimony {
-                    signals: Vec::new(),
-                    gaps: vec![Gap { kind: witness.name().to_owned(), namespace: None, why }],
-                }
+                let gaps = vec![Gap { kind: witness.name().to_owned(), namespace: None, why }];
+                Testimony { gaps, ..Testimony::default() }
             })
         });
         join_all(each).await
@@ -98,6 +96,7 @@ impl TypedTool for Diagnose {
         let mut snapshot = snapshot?;
         for said in testimony {
             snapshot.signals.extend(said.signals);
+            snapshot.timed.extend(said.timed);
             snapshot.gaps.extend(said.gaps);
         }
         if let Some(name) = &place
