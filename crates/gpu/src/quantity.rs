@@ -50,6 +50,7 @@ impl Quantity {
     }
 
     /// From a whole number.
+    #[cfg(test)]
     pub(crate) fn whole(number: i64) -> Self {
         Self(i128::from(number) * 1000)
     }

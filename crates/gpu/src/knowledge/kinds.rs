@@ -12,7 +12,7 @@ pub(super) const FILE: &str = include_str!("../../data/kinds.yaml");
 /// Rows; the embedded ones, and what a configuration adds.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(crate) struct Table {
     kinds: Vec<KindRow>,
 }
 
@@ -113,7 +113,7 @@ static EMBEDDED: LazyLock<Table> = LazyLock::new(|| super::embedded(FILE));
 
 impl Table {
     /// The embedded rows, and more. A row of the same group and plural replaces the embedded one.
-    pub fn with(more: Vec<KindRow>) -> Self {
+    pub(crate) fn with(more: Vec<KindRow>) -> Self {
         let mut table = EMBEDDED.clone();
         table.kinds.retain(|known| {
             !more.iter().any(|row| (&row.group, &row.plural) == (&known.group, &known.plural))

@@ -20,7 +20,6 @@ pub(crate) struct Signatures {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signature {
     pub(crate) id: String,
-    pub(crate) about: String,
     pub(crate) role: Role,
     #[serde(rename = "match")]
     pattern: String,
@@ -57,7 +56,6 @@ impl Matcher {
         let mut known = file.signatures;
         known.extend(cuda::ERRORS.errors.iter().map(|error| Signature {
             id: format!("cuda.{}", error.code),
-            about: "cuda".to_owned(),
             role: error.role,
             // `unknown error` and `out of memory` alone are said by everyone.
             pattern: format!(
