@@ -25,6 +25,7 @@ mod list;
 mod object;
 mod permissions;
 mod probe;
+mod proxy;
 mod query;
 mod rbac;
 mod reader;

@@ -38,7 +38,7 @@ mod world;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use snapshot::{Gap, GapReason, Snapshot};
+use snapshot::{Gap, Snapshot};
 use stethoscope_core::finding::Finding;
 use world::World;
 
@@ -134,26 +134,8 @@ pub fn diagnose(snapshot: &Snapshot, focus: &Focus) -> Diagnosis {
     Diagnosis {
         findings: ranking::rank(&world, focus, drafts),
         checked: checked(snapshot),
-        gaps: snapshot.gaps.iter().cloned().chain(untimed(snapshot, focus)).collect(),
+        gaps: snapshot.gaps.iter().cloned().chain(performance::untimed(&world, focus)).collect(),
     }
-}
-
-/// Beginnings of words for slowness.
-const SLOW: [&str; 8] = ["slow", "lag", "latenc", "crawl", "stutter", "delay", "sluggish", "forever"];
-
-/// Somebody calls it slow, and nothing here measures how long anything takes: objects look healthy then, and prove nothing.
-fn untimed(snapshot: &Snapshot, focus: &Focus) -> Option<Gap> {
-    let asked = focus.words.iter().map(|word| word.to_lowercase()).any(|word| {
-        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-        SLOW.iter().any(|slow| word.starts_with(slow))
-    });
-    let measured = !snapshot.timed.is_empty()
-        || snapshot.signals.iter().any(|signal| signal.kind == snapshot::SignalKind::Latency);
-    (asked && !measured).then(|| Gap {
-        kind: UNTIMED.to_owned(),
-        namespace: focus.namespace.clone(),
-        why: GapReason::Failed("no metric tells how long requests take".to_owned()),
-    })
 }
 
 /// What the gap of missing latency metrics is called.

@@ -1,4 +1,4 @@
-//! Which Service of a cluster is its Prometheus. Pure: whoever can list Services asks, and configures the URL.
+//! Which Service of a cluster is its Prometheus. Pure: whoever can list Services asks.
 
 /// A Service as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,31 @@ const KNOWN: [(&str, u16, &str); 13] = [
     ("prometheus", 9090, ""),
 ];
 
-/// The base URL inside the cluster of the best candidate, if any is known.
-pub fn prometheus_service<'a>(services: impl IntoIterator<Item = &'a CandidateService>) -> Option<String> {
-    let mut best: Option<(usize, &CandidateService, u16, &str)> = None;
+/// Where a metrics backend listens in a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsService {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its port.
+    pub port: u16,
+    /// What comes before `/api/v1`; mostly empty.
+    pub path: &'static str,
+}
+
+impl MetricsService {
+    /// Its base URL for who is in the cluster.
+    pub fn url(&self) -> String {
+        format!("http://{}.{}.svc:{}{}", self.name, self.namespace, self.port, self.path)
+    }
+}
+
+/// The best candidate, if any is known.
+pub fn prometheus_service<'a>(
+    services: impl IntoIterator<Item = &'a CandidateService>,
+) -> Option<MetricsService> {
+    let mut best: Option<(usize, &CandidateService, u16, &'static str)> = None;
     for service in services {
         let rank = KNOWN.iter().position(|(known, _, _)| {
             // Charts put the release's name before.
@@ -50,8 +72,11 @@ pub fn prometheus_service<'a>(services: impl IntoIterator<Item = &'a CandidateSe
             best = Some((rank, service, *port, path));
         }
     }
-    best.map(|(_, service, port, path)| {
-        format!("http://{}.{}.svc:{port}{path}", service.name, service.namespace)
+    best.map(|(_, service, port, path)| MetricsService {
+        namespace: service.namespace.clone(),
+        name: service.name.clone(),
+        port,
+        path,
     })
 }
 
@@ -71,9 +96,9 @@ mod tests {
         let other = service("shop", "prometheus-adapter", &[443]);
         assert_eq!(prometheus_service([&other]), None);
         let expected = "http://demo-kube-prometheus-stack-prometheus.monitoring.svc:9090";
-        assert_eq!(prometheus_service([&other, &single]).as_deref(), Some(expected));
+        assert_eq!(prometheus_service([&other, &single]).map(|found| found.url()).as_deref(), Some(expected));
         assert_eq!(
-            prometheus_service([&single, &layer]).as_deref(),
+            prometheus_service([&single, &layer]).map(|found| found.url()).as_deref(),
             Some("http://thanos-query.thanos.svc:9090")
         );
         assert_eq!(prometheus_service([&service("a", "prometheus", &[])]), None);

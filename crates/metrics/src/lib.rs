@@ -37,7 +37,7 @@ pub use alertmanager::Alertmanager;
 pub use backend::Backend;
 pub use change::{ChangePoint, Direction, change_points};
 pub use client::{Alert, MetricMetadata, Prometheus};
-pub use discovery::{CandidateService, prometheus_service};
+pub use discovery::{CandidateService, MetricsService, prometheus_service};
 pub use error::MetricsError;
 pub use meaning::{Meaning, Signal, meaning};
 pub use series::{Sample, Series};

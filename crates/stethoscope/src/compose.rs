@@ -1,5 +1,7 @@
 //! The one place that names concrete backends: flags and configuration in, a cluster, tools and a model out.
 
+mod metrics;
+
 use crate::cli::{Ask, Global};
 use crate::config::{Config, environment};
 use crate::exit::{Code, Failure};
@@ -18,7 +20,7 @@ use stethoscope_core::text::Fence;
 use stethoscope_core::tool::Registry;
 use stethoscope_incidents::replay::{self, Replay};
 use stethoscope_incidents::{Bundle, BundleError, OpenLimits};
-use stethoscope_metrics::{Backend, HttpOptions, HttpTransport, Prometheus, ServiceTransport};
+use stethoscope_metrics::{Backend, Prometheus, ServiceTransport};
 use stethoscope_models::builtin::{BUILTIN, Builtin};
 use stethoscope_models::{ApiKey, OpenAi, OpenAiConfig};
 
@@ -69,11 +71,11 @@ pub(crate) async fn source_as(
 }
 
 /// Every tool by its description, without a cluster. Needs a tokio runtime.
-pub(crate) fn catalogue(config: &Config) -> Result<Registry, Failure> {
+pub(crate) fn catalogue() -> Result<Registry, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sealer = Sealer::new(random_key());
     let cluster = Cluster::unconnected(sealer.clone(), clock.clone());
-    assemble(cluster, clock, sealer, None, None, config)?.registry()
+    assemble(cluster, clock, sealer, None, None, Backend::missing("no cluster is connected")).registry()
 }
 
 /// Reads a bundle.
@@ -142,7 +144,8 @@ async fn live(global: &Global, config: &Config, identity: Identity) -> Result<So
     // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
-    assemble(cluster, clock, sealer, context, namespace, config)
+    let metrics = metrics::live(&cluster, config).await?;
+    Ok(assemble(cluster, clock, sealer, context, namespace, metrics))
 }
 
 /// A live source around its cluster.
@@ -152,34 +155,11 @@ fn assemble(
     sealer: Sealer,
     context: Option<String>,
     namespace: Option<String>,
-    config: &Config,
-) -> Result<Source, Failure> {
+    metrics: Backend,
+) -> Source {
     let id = uuid::Uuid::now_v7().to_string();
     let fence = Fence::new(format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0));
-    Ok(Source {
-        cluster,
-        clock,
-        name: context,
-        namespace,
-        question: None,
-        id,
-        metrics: live_metrics(config)?,
-        sealer,
-        fence,
-    })
-}
-
-/// Prometheus, or what speaks its API, where one is named.
-fn live_metrics(config: &Config) -> Result<Backend, Failure> {
-    let Some(url) = environment("PROMETHEUS_URL").or_else(|| config.metrics.url.clone()) else {
-        return Ok(Backend::missing(
-            "no Prometheus is named; set PROMETHEUS_URL, or url under [metrics] in stethoscope.toml",
-        ));
-    };
-    let bearer = config.metrics.bearer_env.as_deref().and_then(environment).map(Into::into);
-    let options = HttpOptions { bearer, ..HttpOptions::new(url) };
-    let transport = HttpTransport::new(&options).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(Backend::new(Prometheus::new(transport)))
+    Source { cluster, clock, name: context, namespace, question: None, id, metrics, sealer, fence }
 }
 
 /// Where to look first: `-n`, the configuration, the context or incident; nowhere in particular with `-A`.
@@ -213,7 +193,7 @@ impl Source {
     /// Every tool.
     pub(crate) fn registry(&self) -> Result<Registry, Failure> {
         let mut registry = Registry::default();
-        let tools = stethoscope_cluster::tools(&self.cluster)
+        let tools = stethoscope_cluster::tools(&self.cluster, &[Arc::new(self.metrics.clone())])
             .into_iter()
             .chain(stethoscope_metrics::tools(&self.metrics));
         for tool in tools {

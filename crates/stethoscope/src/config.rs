@@ -64,6 +64,8 @@ pub(crate) struct MetricsConfig {
     pub(crate) url: Option<String>,
     /// Environment variable that holds a bearer token.
     pub(crate) bearer_env: Option<String>,
+    /// Whether to look for the cluster's own Prometheus when no URL is named; default true.
+    pub(crate) discover: Option<bool>,
 }
 
 /// `[limits]`

@@ -107,6 +107,13 @@ const LOG_QUERY: [&str; 2] = ["timestamps", "pretty"];
 /// Parameters of the kubelet's log query (KEP-2258).
 const NODE_LOG_QUERY: [&str; 6] = ["query", "tailLines", "sinceTime", "untilTime", "boot", "pattern"];
 
+/// Prometheus' `match[]`, as it is encoded.
+const MATCH: &str = "match%5B%5D";
+
+/// Parameters of Prometheus' HTTP API.
+const METRICS_QUERY: [&str; 8] =
+    ["query", "time", "start", "end", "step", "limit", "limit_per_metric", MATCH];
+
 /// Decides on one request. Pure, so that it can be tested without a transport.
 pub fn judge(method: &Method, uri: &Uri, headers: &HeaderMap, body: BodyKind) -> Result<(), Refusal> {
     decide(method, uri, headers, body).map_err(|why| Refusal {
@@ -191,9 +198,25 @@ fn resource(path: &ResourcePath<'_>, query: &[&str], headers: &HeaderMap) -> Res
             // Without `query` the kubelet serves files under /var/log.
             if query.contains(&"query") { Ok(()) } else { Err("node logs need a query".to_owned()) }
         }
-        ["proxy", ..] => Err("proxy paths are let through for node logs only".to_owned()),
+        ["proxy", below @ ..]
+            if core && path.resource == "services" && path.namespace.is_some() && reads_metrics(below) =>
+        {
+            only(query, &[&METRICS_QUERY])
+        }
+        ["proxy", ..] => Err("proxy paths are let through for node logs and metrics queries only".to_owned()),
         [first, ..] => Err(format!("the sub-resource {first} is not let through")),
     }
+}
+
+/// The reading half of Prometheus' HTTP API, below the prefixes that Mimir and VictoriaMetrics put before it.
+fn reads_metrics(path: &[&str]) -> bool {
+    let api = path.strip_prefix(&["prometheus"]).or(path.strip_prefix(&["select", "0", "prometheus"]));
+    matches!(
+        api.unwrap_or(path),
+        ["api", "v1", "query" | "query_range" | "series" | "labels" | "metadata" | "alerts"]
+            | ["api", "v1", "label", _, "values"]
+            | ["api", "v1", "status", "buildinfo"]
+    )
 }
 
 /// The query's keys: plain, each once.
@@ -202,7 +225,8 @@ fn query_keys(uri: &Uri) -> Result<Vec<&str>, String> {
     let mut keys = Vec::new();
     for pair in query.split('&') {
         let (key, _) = pair.split_once('=').unwrap_or((pair, ""));
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        let plain = key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        if key.is_empty() || !plain && key != MATCH {
             return Err("a query parameter's name is not plain".to_owned());
         }
         if pair.contains(';') {
@@ -268,6 +292,9 @@ mod tests {
             "/api/v1/namespaces/shop/pods?limit=500&continue=abc%3D&labelSelector=app%3Dweb",
             "/api/v1/namespaces/shop/pods/web-0/log?container=web&tailLines=10&previous=true&timestamps=true",
             "/api/v1/nodes/n1/proxy/logs/?query=kubelet&tailLines=100",
+            "/api/v1/namespaces/monitoring/services/prometheus-k8s:9090/proxy/api/v1/query?query=up&time=1",
+            "/api/v1/namespaces/monitoring/services/vmselect:8481/proxy/select/0/prometheus/api/v1/series?match%5B%5D=up",
+            "/api/v1/namespaces/mimir/services/front:80/proxy/prometheus/api/v1/label/__name__/values",
             "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:Node",
             "/apis/metrics.k8s.io/v1beta1/nodes",
             "/apis/apps/v1/namespaces/shop/deployments/web/scale",
@@ -303,6 +330,15 @@ mod tests {
             ("GET", "/api/v1/namespaces/shop/pods/web-0/proxy/"),
             ("GET", "/api/v1/namespaces/shop/pods/web-0/log?follow=true"),
             ("GET", "/api/v1/namespaces/shop/services/web/proxy/secrets"),
+            (
+                "GET",
+                "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/admin/tsdb/snapshot",
+            ),
+            ("GET", "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/-/quit"),
+            ("GET", "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query=up&x=1"),
+            ("GET", "/api/v1/namespaces/monitoring/pods/prometheus-0:9090/proxy/api/v1/query?query=up"),
+            ("GET", "/api/v1/services/prometheus:9090/proxy/api/v1/query?query=up"),
+            ("POST", "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query"),
             ("GET", "/api/v1/nodes/n1/proxy/logs/"),
             ("GET", "/api/v1/nodes/n1/proxy/logs/pods?query=x"),
             ("GET", "/api/v1/nodes/n1/proxy/configz"),

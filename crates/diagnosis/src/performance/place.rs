@@ -33,7 +33,7 @@ impl<'w> Vitals<'w> {
             }
         }
         vitals.callees = calls(world);
-        vitals.timed = world.snapshot.timed.iter().filter_map(|about| workload_of(world, about)).collect();
+        vitals.timed = timed(world);
         vitals
     }
 
@@ -65,6 +65,11 @@ impl<'w> Vitals<'w> {
     pub(super) fn waits_for(&self, workload: &ObjectRef) -> BTreeSet<ObjectRef> {
         reach(workload, |caller| self.callees(caller).cloned().collect())
     }
+}
+
+/// Workloads whose latency is measured.
+pub(super) fn timed(world: &World<'_>) -> BTreeSet<ObjectRef> {
+    world.snapshot.timed.iter().filter_map(|about| workload_of(world, about)).collect()
 }
 
 /// Everything that steps lead to, without where they began.

@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 const VERBS: [&str; 3] = ["get", "list", "watch"];
 
 /// Subresources that can be read: `(group, resource, subresource, kind)`.
-const SUBRESOURCES: [(&str, &str, &str, &str); 2] =
-    [("", "pods", "log", "Pod"), ("", "nodes", "proxy", "NodeProxyOptions")];
+const SUBRESOURCES: [(&str, &str, &str, &str); 3] = [
+    ("", "pods", "log", "Pod"),
+    ("", "nodes", "proxy", "NodeProxyOptions"),
+    ("", "services", "proxy", "ServiceProxyOptions"),
+];
 
 /// `/`: every path there is.
 pub(super) fn root(store: &Store) -> Response {

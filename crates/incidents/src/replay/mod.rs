@@ -18,6 +18,7 @@ mod resources;
 mod review;
 mod route;
 mod selector;
+mod service_proxy;
 mod status;
 mod store;
 mod table;
@@ -44,6 +45,14 @@ impl Replay {
     #[allow(clippy::needless_pass_by_value)] // callers share one bundle between several replay servers
     pub fn new(bundle: Arc<Bundle>) -> Self {
         Self { store: Arc::new(Store::new(&bundle)) }
+    }
+
+    /// Serves recorded metrics too, behind `services/proxy`, as a cluster does that runs its own Prometheus.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Router>) -> Self {
+        let mut store = Arc::try_unwrap(self.store).unwrap_or_else(|shared| shared.shared_copy());
+        store.metrics = metrics;
+        Self { store: Arc::new(store) }
     }
 
     /// Lets continue tokens expire after so many pages (410 Expired), as etcd's compaction does on a live cluster.

@@ -125,8 +125,12 @@ fn rules(store: &Store, review: &Value) -> Value {
         }
         if group.name.is_empty() {
             let readable = |sub: &str| !store.access.denies("", sub, namespace);
-            plurals
-                .extend(["pods/log", "nodes/proxy"].into_iter().filter(|s| readable(s)).map(str::to_owned));
+            plurals.extend(
+                ["pods/log", "nodes/proxy", "services/proxy"]
+                    .into_iter()
+                    .filter(|s| readable(s))
+                    .map(str::to_owned),
+            );
         }
         rules.push(
             json!({"verbs": ["get", "list", "watch"], "apiGroups": [group.name], "resources": plurals}),

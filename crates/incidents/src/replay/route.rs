@@ -4,7 +4,7 @@
 use super::request::{Request, Shape};
 use super::status::Failure;
 use super::store::{Resource, Store};
-use super::{discovery, logs, node_logs, objects, openapi, review, table};
+use super::{discovery, logs, node_logs, objects, openapi, review, service_proxy, table};
 use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -24,12 +24,28 @@ pub(super) async fn answer(State(store): State<Arc<Store>>, request: http::Reque
     let answer = async {
         let request = Request::parse(parts.method, &parts.uri, &parts.headers)?;
         match request.method {
-            Method::GET | Method::HEAD => read(&store, &request),
+            Method::GET | Method::HEAD => match service_proxy(&request) {
+                Some((namespace, service, rest)) => {
+                    service_proxy::read(&store, namespace, service, &rest, parts.uri.query()).await
+                }
+                None => read(&store, &request),
+            },
             _ => write(&store, &request, body).await,
         }
     };
     let response = answer.await.unwrap_or_else(Failure::into_response);
     if head { without_body(response) } else { response }
+}
+
+/// Namespace, Service and what follows, of a path below `services/proxy`.
+fn service_proxy(request: &Request) -> Option<(&str, &str, Vec<&str>)> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match path.as_slice() {
+        ["api", "v1", "namespaces", namespace, "services", service, "proxy", rest @ ..] => {
+            Some((namespace, service, rest.to_vec()))
+        }
+        _ => None,
+    }
 }
 
 /// Headers only. Over a socket hyper drops the body by itself; in process nobody would.

@@ -55,6 +55,8 @@ pub(crate) struct Store {
     pub(crate) version: Value,
     /// Pages after which continue tokens expire; for tests of clients.
     pub(crate) continue_expires: Option<usize>,
+    /// The recorded metrics, where a Service's proxy leads to them.
+    pub(crate) metrics: Option<axum::Router>,
 }
 
 impl Store {
@@ -112,6 +114,7 @@ impl Store {
             resource_version: bundle.captured_at().as_second().max(1).to_string(),
             version: Value::Null,
             continue_expires: None,
+            metrics: None,
         };
         store.version = version::of(bundle.version(), store.resource("", "v1", "nodes"));
         store
@@ -138,6 +141,7 @@ impl Store {
             resource_version: self.resource_version.clone(),
             version: self.version.clone(),
             continue_expires: self.continue_expires,
+            metrics: self.metrics.clone(),
         }
     }
 

@@ -51,7 +51,10 @@ impl Witness for Backend {
         };
         let (series, alerts) = join(signals(prometheus, focus, now), self.every_alert()).await;
         match series {
-            Ok(signals) => said.signals.extend(signals),
+            Ok(seen) => {
+                said.signals.extend(seen.signals);
+                said.timed.extend(seen.timed);
+            }
             // Nothing to look at is no failure.
             Err(ToolError::NotFound { .. }) => {}
             Err(error) => said.gaps.push(gap(METRICS, &error)),
@@ -81,11 +84,12 @@ fn gap(kind: &str, error: &dyn std::fmt::Display) -> Gap {
     Gap { kind: kind.to_owned(), namespace: None, why: GapReason::Failed(error.to_string()) }
 }
 
-async fn signals(prometheus: &Prometheus, focus: &Focus, now: Timestamp) -> Result<Vec<Signal>, ToolError> {
+async fn signals(prometheus: &Prometheus, focus: &Focus, now: Timestamp) -> Result<Testimony, ToolError> {
     let end = now.as_millisecond();
     let start = end - WINDOW;
-    let scope =
-        Scope { namespace: focus.namespace.clone(), metric: Some(kind::PARTS.join("|")), ..Scope::default() };
+    // Exporters write `RetransSegs` too.
+    let metric = Some(format!("(?i:{})", kind::PARTS.join("|")));
+    let scope = Scope { namespace: focus.namespace.clone(), metric, ..Scope::default() };
     let mut coverage = Coverage::default();
     let (raw, quantiles) = join(
         read(prometheus, &scope, start, end, &mut coverage),
@@ -94,17 +98,28 @@ async fn signals(prometheus: &Prometheus, focus: &Focus, now: Timestamp) -> Resu
     .await;
     let kinds = prometheus.metadata().await.unwrap_or_default();
     let mut found: Vec<(f64, Signal)> = Vec::new();
+    let mut timed = Vec::new();
+    let mut heard = |series: &Series, rate: bool, quantile: Option<u8>| {
+        if kind::of(series.name(), Direction::Up) == Some(SignalKind::Latency) || quantile.is_some() {
+            let about = about(series);
+            if timed.len() < MOST && !timed.contains(&about) {
+                timed.push(about);
+            }
+        }
+        found.extend(told(series, rate, quantile));
+    };
     for series in raw? {
         let rate = is_counter(series.name(), kinds.get(series.name()).map(|known| known.kind.as_str()));
         let samples = if rate { rates(&series.samples) } else { series.samples.clone() };
-        found.extend(told(&Series { samples, ..series }, rate, None));
+        heard(&Series { samples, ..series }, rate, None);
     }
     for (quantile, series) in quantiles? {
-        found.extend(told(&series, false, Some(quantile)));
+        heard(&series, false, Some(quantile));
     }
     found.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.quote.cmp(&other.1.quote)));
     found.truncate(MOST);
-    Ok(found.into_iter().map(|(_, signal)| signal).collect())
+    let signals = found.into_iter().map(|(_, signal)| signal).collect();
+    Ok(Testimony { signals, timed, gaps: Vec::new() })
 }
 
 /// What a series has to say, with its weight.

@@ -127,6 +127,9 @@ const TELLING: &[&str] = &[
     "Gateway",
     "HTTPRoute",
     "Node",
+    "Namespace",
+    "APIService",
+    "Certificate",
     "request latency",
 ];
 

@@ -37,7 +37,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Code, Failure> {
         let _ = writeln!(stderr, "note: {}", stethoscope_core::text::sanitize(&problem));
     }
     print(&format!("KUBECONFIG={}\n", path.display()))?;
-    let router = Replay::new(bundle).router();
+    let metrics = replay::prometheus::router(&bundle);
+    let router = Replay::new(bundle).with_metrics(metrics).router();
     let served = replay::serve(listener, router, super::ask::interrupted()).await;
     if temporary {
         let _ = std::fs::remove_file(&path);
