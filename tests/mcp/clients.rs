@@ -77,13 +77,13 @@ fn the_inspector_finds_nothing_to_complain_about() {
         ],
         &["--method", "resources/read", "--uri", "cause://service.selector-mismatch"],
     ] {
-        let Some(mut inspector) = node("@modelcontextprotocol/inspector/cli/build/cli.js")
-            .or_else(|| node("@modelcontextprotocol/inspector/build/index.js"))
+        let Some(mut inspector) = node("@modelcontextprotocol/inspector/clients/launcher/build/index.js")
         else {
             return;
         };
         let ran = inspector.args(["--cli", &url, "--transport", "http"]).args(arguments).output().unwrap();
         assert_eq!(ran.status.code(), Some(0), "{arguments:?}:\n{}", said(&ran));
+        assert!(!said(&ran).contains("Warning: tool"), "{arguments:?}:\n{}", said(&ran));
     }
 }
 

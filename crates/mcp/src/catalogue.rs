@@ -71,7 +71,9 @@ impl Catalogue {
 }
 
 fn declare(spec: &ToolSpec, contexts: &[String]) -> Declared {
-    let mut input = schema::object(spec.input_schema.clone());
+    let mut input = spec.input_schema.clone();
+    schema::plain_arguments(&mut input);
+    let mut input = schema::object(input);
     with_context(&mut input, contexts);
     let cost = cost(&spec.name, &spec.description, &input);
     let tool = Tool::new(spec.name.clone(), spec.description.clone(), Arc::new(input))

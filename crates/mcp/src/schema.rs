@@ -7,18 +7,66 @@ const MAPS: [&str; 4] = ["properties", "$defs", "patternProperties", "dependentS
 
 /// A schema without descriptions: results are read by programs that know what they asked for.
 pub(crate) fn lean(schema: &mut Value) {
+    each(schema, &mut |map| {
+        map.shift_remove("description");
+    });
+}
+
+/// Arguments whose types are single, for clients that know no other: an optional argument is left out, not null.
+pub(crate) fn plain_arguments(schema: &mut Value) {
+    each(schema, &mut |map| {
+        if let Some(one) = single_type(map) {
+            map.insert("type".to_owned(), one);
+        }
+        let Some(Value::Array(branches)) = map.get("anyOf") else { return };
+        let null = json!({"type": "null"});
+        let [Value::Object(one), other] = branches.as_slice() else { return };
+        if *other == null {
+            let one = one.clone();
+            map.shift_remove("anyOf");
+            map.extend(one);
+        }
+    });
+}
+
+/// The type beside `null`, where there is one.
+fn single_type(map: &Map<String, Value>) -> Option<Value> {
+    let Value::Array(types) = map.get("type")? else { return None };
+    let mut others = types.iter().filter(|one| *one != "null");
+    let one = others.next()?;
+    others.next().is_none().then(|| one.clone())
+}
+
+/// Results whose types are single: a value that may be null has two branches.
+fn branches_for_null(schema: &mut Value) {
+    each(schema, &mut |map| {
+        if map.contains_key("anyOf") {
+            return;
+        }
+        if let Some(Value::Array(types)) = map.get("type") {
+            let branches: Vec<Value> = types.iter().map(|one| json!({"type": one})).collect();
+            map.shift_remove("type");
+            map.insert("anyOf".to_owned(), Value::Array(branches));
+        }
+    });
+}
+
+/// Visits every schema within a schema.
+fn each(schema: &mut Value, visit: &mut dyn FnMut(&mut Map<String, Value>)) {
     match schema {
         Value::Object(map) => {
-            map.remove("description");
+            visit(map);
             for (key, value) in map.iter_mut() {
                 match value {
-                    Value::Object(names) if MAPS.contains(&key.as_str()) => names.values_mut().for_each(lean),
+                    Value::Object(names) if MAPS.contains(&key.as_str()) => {
+                        names.values_mut().for_each(|inner| each(inner, visit));
+                    }
                     _ if matches!(key.as_str(), "enum" | "const" | "default" | "examples") => {}
-                    _ => lean(value),
+                    _ => each(value, visit),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(lean),
+        Value::Array(items) => items.iter_mut().for_each(|inner| each(inner, visit)),
         _ => {}
     }
 }
@@ -27,6 +75,7 @@ pub(crate) fn lean(schema: &mut Value) {
 /// content does not; both are absent where the text content holds it all.
 pub(crate) fn result(mut data: Value) -> Map<String, Value> {
     lean(&mut data);
+    branches_for_null(&mut data);
     // References are relative to the root, so definitions move there.
     let definitions = data.as_object_mut().and_then(|map| map.remove("$defs"));
     let strings = json!({"type": "array", "items": {"type": "string"}});
@@ -76,6 +125,34 @@ mod tests {
                 "enum": [{"description": "a value"}]
             })
         );
+    }
+
+    #[test]
+    fn null_is_left_out_of_arguments_and_is_a_branch_in_results() {
+        let schema = || {
+            json!({"properties": {
+                "a": {"type": ["string", "null"], "format": "date"},
+                "b": {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "n"},
+                "type": {"type": "boolean"}
+            }})
+        };
+        let mut arguments = schema();
+        plain_arguments(&mut arguments);
+        assert_eq!(
+            arguments,
+            json!({"properties": {
+                "a": {"type": "string", "format": "date"},
+                "b": {"description": "n", "type": "integer"},
+                "type": {"type": "boolean"}
+            }})
+        );
+        let mut results = schema();
+        branches_for_null(&mut results);
+        assert_eq!(
+            results["properties"]["a"],
+            json!({"format": "date", "anyOf": [{"type": "string"}, {"type": "null"}]})
+        );
+        assert_eq!(results["properties"]["b"], schema()["properties"]["b"]);
     }
 
     #[test]
