@@ -64,10 +64,10 @@ pub fn gpus<'a>(series: impl IntoIterator<Item = &'a SeriesValue>) -> Vec<GpuSer
         let host = first(&[label("Hostname"), label("hostname"), label("node"), label("instance")]);
         let gpu = if uuid.is_empty() { format!("{host}/{}", label("gpu")) } else { uuid.to_owned() };
         let known = gpus.entry((host.to_owned(), gpu, instance.clone())).or_default();
-        known.uuid = uuid.to_owned();
-        known.index = label("gpu").to_owned();
-        known.host = host.to_owned();
-        known.model = label("modelName").to_owned();
+        uuid.clone_into(&mut known.uuid);
+        label("gpu").clone_into(&mut known.index);
+        host.clone_into(&mut known.host);
+        label("modelName").clone_into(&mut known.model);
         known.address = PciAddress::parse(label("pci_bus_id")).or(known.address);
         known.instance = Some(instance).filter(|instance| !instance.is_empty());
         known.pod = pod(&label).or(known.pod.take());
@@ -225,7 +225,7 @@ fn add_xid(code: u32, changed: Option<f64>, add: &mut impl FnMut(Weight, String)
     let means = XIDS.get(code).map_or("unknown", |known| known.means.as_str());
     match changed {
         // The gauge keeps the last XID until exporter or driver restart (dcgm-exporter 500).
-        Some(changes) if changes == 0.0 => add(
+        Some(0.0) => add(
             Weight::Note,
             format!(
                 "XID {code} is the last one seen, unchanged for a day: stale, not a fault now (or the same again, which the gauge can not show)"

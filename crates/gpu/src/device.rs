@@ -23,10 +23,8 @@ impl PciAddress {
             None => (text, 0),
         };
         let mut parts = place.split(':');
-        let (domain, bus, device) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(domain), Some(bus), Some(device), None) => (domain, bus, device),
-            _ => return None,
-        };
+        let parts = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (Some(domain), Some(bus), Some(device), None) = parts else { return None };
         let hex = |part: &str, most: usize| {
             (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit())
         };

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use stethoscope_gpu::{KernelEvent, PciAddress, exposition, gpus, is_blank, kernel_event};
 
-fn files(folder: &str) -> Vec<(String, String)> {
+/// Files with this extension.
+fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/gpu").join(folder);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         eprintln!("skipped: no samples at {}", folder.display());
@@ -18,6 +19,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
     };
     let mut files: Vec<(String, String)> = entries
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|known| known == extension))
         .map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap()))
         .collect();
     files.sort();
@@ -35,7 +37,7 @@ fn by_hand(line: &str) -> Option<(u32, Option<PciAddress>)> {
 #[test]
 fn every_line_of_the_logs_gives_its_code_and_device() {
     let mut read = 0;
-    for (file, text) in files("logs") {
+    for (file, text) in files("logs", "log").into_iter().chain(files("logs", "txt")) {
         for line in text.lines() {
             let told = match kernel_event(line) {
                 Some(KernelEvent::Xid(xid)) => Some((xid.code, xid.device)),
@@ -62,7 +64,7 @@ fn every_line_of_the_logs_gives_its_code_and_device() {
 
 #[test]
 fn every_dump_is_read_stray_titles_and_all() {
-    for (file, text) in files("dcgm").into_iter().filter(|(file, _)| file.ends_with(".prom")) {
+    for (file, text) in files("dcgm", "prom") {
         let answer = exposition(&text);
         let samples = text.lines().filter(|line| line.starts_with("DCGM_")).count();
         assert_eq!(answer.series.len(), samples, "{file}: {:?}", answer.missing);
@@ -88,7 +90,7 @@ fn every_dump_is_read_stray_titles_and_all() {
 
 #[tokio::test]
 async fn the_inventory_of_every_node_equals_the_object() {
-    for (file, text) in files("nodes") {
+    for (file, text) in files("nodes", "yaml") {
         let node: Value = serde_saphyr::from_str(&text).unwrap();
         let backend = Fake::new().with("", "nodes", node.clone()).backend(None).await;
         let output = call(&backend, "gpu_overview", json!({})).await.unwrap();
@@ -129,7 +131,7 @@ fn slices(text: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_device_of_a_slice_can_be_selected_by_what_the_object_says() {
-    for (file, text) in files("resourceslice").into_iter().filter(|(file, _)| file.ends_with(".yaml")) {
+    for (file, text) in files("resourceslice", "yaml") {
         let slices = slices(&text);
         let class = json!({"metadata": {"name": "any"}, "spec": {}});
         let mut fake = Fake::new().with_dra().with("resource.k8s.io", "deviceclasses", class);

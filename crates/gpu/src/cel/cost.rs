@@ -202,7 +202,7 @@ fn comprehension(
     // A list of n bytes and elements has at most that many elements, each no larger than all of it.
     let rounds = match &expression.iter_range.expr {
         Expr::List(list) => list.elements.len() as u64,
-        _ => range.size.min(DEVICE / 64).max(1),
+        _ => range.size.clamp(1, DEVICE / 64),
     };
     let before = variables.len();
     variables.push((expression.iter_var.clone(), range.size));

@@ -157,7 +157,7 @@ impl<'a> Judge<'a> {
                 match selector.judge(&context) {
                     Judged::True => {}
                     Judged::False(_) if wrong == Verdict::OtherClass => return (wrong, String::new()),
-                    Judged::False(terms) => return (wrong, self.false_terms(device, &terms)),
+                    Judged::False(terms) => return (wrong, false_terms(device, &terms)),
                     Judged::Error { term, why } => return (Verdict::Error, format!("{term}: {why}")),
                 }
             }
@@ -189,28 +189,6 @@ impl<'a> Judge<'a> {
             return (Verdict::Short, why);
         }
         (Verdict::Fits, String::new())
-    }
-
-    /// The terms, with what the device has instead, where that can be told.
-    fn false_terms(&self, device: &Device, terms: &[String]) -> String {
-        let has: Vec<String> = device
-            .facts
-            .capacities()
-            .filter(|(_, name, _)| terms.iter().any(|term| term.contains("capacity") && term.contains(*name)))
-            .map(|(_, name, value)| format!("{name} {value}"))
-            .chain(
-                device
-                    .facts
-                    .attributes()
-                    .filter(|(_, name, _)| {
-                        terms.iter().any(|term| term.contains("attributes") && term.contains(*name))
-                    })
-                    .map(|(domain, name, _)| format!("{name} {}", device.told(&format!("{domain}/{name}")))),
-            )
-            .take(3)
-            .collect();
-        let has = if has.is_empty() { String::new() } else { format!(" (it has {})", has.join(", ")) };
-        format!("{}{has}", terms.join(" && "))
     }
 
     fn wrong_node(&self, device: &Device) -> Option<String> {
@@ -340,7 +318,7 @@ impl<'a> Judge<'a> {
             );
         }
         let names = |constraint: &&Constraint| {
-            constraint.requests.is_empty() || constraint.requests.iter().any(|name| *name == request.name)
+            constraint.requests.is_empty() || constraint.requests.contains(&request.name)
         };
         for constraint in constraints.iter().filter(names) {
             let mut alike: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -364,11 +342,36 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The terms, with what the device has instead, where that can be told.
+fn false_terms(device: &Device, terms: &[String]) -> String {
+    let has: Vec<String> = device
+        .facts
+        .capacities()
+        .filter(|(_, name, _)| terms.iter().any(|term| term.contains("capacity") && term.contains(*name)))
+        .map(|(_, name, value)| format!("{name} {value}"))
+        .chain(
+            device
+                .facts
+                .attributes()
+                .filter(|(_, name, _)| {
+                    terms.iter().any(|term| term.contains("attributes") && term.contains(*name))
+                })
+                .map(|(domain, name, _)| format!("{name} {}", device.told(&format!("{domain}/{name}")))),
+        )
+        .take(3)
+        .collect();
+    let has = if has.is_empty() { String::new() } else { format!(" (it has {})", has.join(", ")) };
+    format!("{}{has}", terms.join(" && "))
+}
+
 /// Steps for one request over all devices.
 const BUDGET: u64 = 50_000_000;
 
+/// How many, why with how many, and the first ids.
+type Same<'a> = (usize, BTreeMap<&'a str, usize>, Vec<String>);
+
 fn groups(devices: &[Device], judged: &[(Verdict, String)]) -> Vec<Group> {
-    let mut by_verdict: BTreeMap<Verdict, (usize, BTreeMap<&str, usize>, Vec<String>)> = BTreeMap::new();
+    let mut by_verdict: BTreeMap<Verdict, Same<'_>> = BTreeMap::new();
     for (device, (verdict, why)) in devices.iter().zip(judged) {
         let (count, reasons, named) = by_verdict.entry(*verdict).or_default();
         *count += 1;

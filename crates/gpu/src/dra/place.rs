@@ -80,6 +80,8 @@ fn holds(expression: &Value, value: Option<&str>) -> bool {
     }
 }
 
+const REQUIRED: &str = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
+
 /// Why a pod can not be on a node, by what the pod itself says; taints included. `None` when nothing forbids it.
 pub(crate) fn repelled(pod: &Value, node: &Value) -> Option<String> {
     let name = object::name(node);
@@ -97,7 +99,6 @@ pub(crate) fn repelled(pod: &Value, node: &Value) -> Option<String> {
     if !wrong.is_empty() {
         return Some(format!("nodeSelector {}", wrong.join(",")));
     }
-    const REQUIRED: &str = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
     if let Some(required) = object::at(pod, REQUIRED)
         && !selected(items(required, "nodeSelectorTerms"), node)
     {

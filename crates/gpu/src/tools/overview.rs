@@ -245,15 +245,19 @@ fn spoken(node: &GpuNode) -> String {
     words.push(labelled("upgrade ", &node.upgrade));
     words.push(labelled("taints ", &node.taints.join(",")));
     words.retain(|word| !word.trim().is_empty());
-    let problems: String = node.problems.iter().map(|problem| format!("\n  ! {problem}")).collect();
-    format!("{}{problems}", words.join("  "))
+    let lines: Vec<String> = std::iter::once(words.join("  "))
+        .chain(node.problems.iter().map(|problem| format!("  ! {problem}")))
+        .collect();
+    lines.join("\n")
 }
+
+/// Devices, devices held, products, taints.
+type Counted = (usize, usize, BTreeSet<String>, BTreeSet<String>);
 
 /// Devices by driver and pool: how many, how many are held, and what taints they have.
 fn device_lines(inventory: &Inventory, allocations: &Allocations, part: &str) -> Vec<String> {
     let held: BTreeSet<&str> = allocations.devices().collect();
-    let mut pools: BTreeMap<(&str, &str), (usize, usize, BTreeSet<String>, BTreeSet<String>)> =
-        BTreeMap::new();
+    let mut pools: BTreeMap<(&str, &str), Counted> = BTreeMap::new();
     for device in &inventory.devices {
         if device.place.node().is_some_and(|node| !node.contains(part)) {
             continue;

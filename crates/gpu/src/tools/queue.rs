@@ -244,7 +244,7 @@ fn quota(workload: &Value, read: &[(&KindRow, Vec<Value>)]) -> Vec<String> {
                 let used = used.and_then(|used| {
                     items(used, "resources").iter().find(|known| text(known, "name") == kind)
                 });
-                let total = used.map(|used| object::plain(&used["total"])).unwrap_or_else(|| "0".to_owned());
+                let total = used.map_or_else(|| "0".to_owned(), |used| object::plain(&used["total"]));
                 let borrowed = used
                     .map(|used| object::plain(&used["borrowed"]))
                     .filter(|amount| amount != "0" && amount != "null");

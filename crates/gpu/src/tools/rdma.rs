@@ -107,8 +107,11 @@ fn is_gpu(device: &Device) -> bool {
     matches!(device.told("type").as_str(), "gpu" | "mig") || device.driver.starts_with("gpu.")
 }
 
+/// Cards, GPUs, and the PCIe roots of each.
+type Counted = (usize, usize, BTreeSet<String>, BTreeSet<String>);
+
 fn of_nodes(nodes: &[Value], inventory: &Inventory) -> Vec<String> {
-    let mut by_node: BTreeMap<&str, (usize, usize, BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    let mut by_node: BTreeMap<&str, Counted> = BTreeMap::new();
     for device in &inventory.devices {
         let Some(node) = device.place.node() else { continue };
         let (cards, gpus, card_roots, gpu_roots) = by_node.entry(node).or_default();
