@@ -141,3 +141,86 @@ impl Offered<'_> {
         scored.into_iter().take(FOUND).map(|(_, declared)| declared).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::Identity;
+    use async_trait::async_trait;
+    use pretty_assertions::assert_eq;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+    use stethoscope_core::tool::{CallContext, Registry, Tool as CoreTool, ToolOutput, ToolSpec};
+
+    struct Named(ToolSpec);
+
+    #[async_trait]
+    impl CoreTool for Named {
+        fn spec(&self) -> &ToolSpec {
+            &self.0
+        }
+
+        async fn call(&self, _: Value, _: &CallContext) -> Result<ToolOutput, ToolError> {
+            Err(ToolError::Bug { message: "only described".to_owned() })
+        }
+    }
+
+    fn catalogue() -> Catalogue {
+        let mut registry = Registry::default();
+        for (name, toolset, description) in [
+            ("gpu_health", "gpu", "Health of GPUs: Xid errors, throttling."),
+            ("k8s_list", "kubernetes", "Table of any kind."),
+            ("k8s_logs", "kubernetes", "Logs of containers."),
+            ("network_flows", "network", "Dropped packets between workloads."),
+        ] {
+            let spec = ToolSpec {
+                name: name.to_owned(),
+                toolset: toolset.to_owned(),
+                description: description.to_owned(),
+                input_schema: json!({"type": "object", "properties": {"name": {"type": "string"}}}),
+                output_schema: json!({"type": "object"}),
+                rbac: Vec::new(),
+            };
+            registry.add(Arc::new(Named(spec))).unwrap();
+        }
+        Catalogue::new(&registry, &[])
+    }
+
+    async fn names(budget: usize, caller: &Caller) -> Vec<String> {
+        let catalogue = catalogue();
+        let order = ["kubernetes".to_owned(), "network".to_owned()];
+        let offered = catalogue.offered(Offer::All, caller, None, budget, &order).await;
+        let listed = catalogue.list(Offer::All, caller, &offered);
+        listed.into_iter().map(|tool| tool.name.into_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_budget_is_found_instead_of_listed() {
+        let caller = Caller::local();
+        let all = ["gpu_health", INVESTIGATE, "k8s_list", "k8s_logs", "network_flows", READ_OUTPUT];
+        assert_eq!(names(10_000, &caller).await, all);
+        let some = [CALL_TOOL, FIND_TOOLS, INVESTIGATE, "k8s_list", "k8s_logs", READ_OUTPUT];
+        assert_eq!(names(200, &caller).await, some);
+        let catalogue = catalogue();
+        let offered = catalogue.offered(Offer::All, &caller, None, 200, &["kubernetes".to_owned()]).await;
+        let found = |query: &str| -> Vec<&str> {
+            offered.find(query).iter().map(|declared| declared.spec.name.as_str()).collect()
+        };
+        assert_eq!(found("dropped packets"), ["network_flows"]);
+        assert_eq!(found("GPUs"), ["gpu_health"]);
+        assert_eq!(found("logs"), ["k8s_logs"], "listed ones are found, too");
+        assert!(found("zzzz ! a").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_caller_without_a_scope_sees_nothing_of_it() {
+        let caller = |scopes: &[Scope]| Caller {
+            name: "x".to_owned(),
+            scopes: scopes.to_vec(),
+            identity: Identity::Server,
+        };
+        assert_eq!(names(10_000, &caller(&[Scope::Investigate])).await, [INVESTIGATE]);
+        assert!(!names(10_000, &caller(&[Scope::Read])).await.contains(&INVESTIGATE.to_owned()));
+        assert!(names(10_000, &caller(&[])).await.is_empty());
+    }
+}
