@@ -296,19 +296,22 @@ mod tests {
         scope.has(&flow, &turn(&flow), "east/n1")
     }
 
-    fn word(text: &str) -> Option<String> {
-        Some(text.to_owned())
+    fn word(text: &str) -> String {
+        text.to_owned()
     }
 
     #[test]
     fn a_scope_is_exact_where_the_server_s_is_a_prefix() {
-        let of =
-            |workload: &str| Scope { namespace: word("shop"), workload: word(workload), ..Scope::default() };
+        let of = |workload: &str| Scope {
+            namespace: Some(word("shop")),
+            workload: Some(word(workload)),
+            ..Scope::default()
+        };
         assert!(has(&of("api")) && has(&of("api-7d8f9c6b5d-x2x4p")));
         assert!(!has(&of("ap")) && !has(&of("api-7d8f9c6b5d")));
-        assert!(!has(&Scope { namespace: word("bank"), ..Scope::default() }));
-        assert!(has(&Scope { node: word("n1"), ..Scope::default() }));
-        assert!(!has(&Scope { node: word("n10"), ..Scope::default() }));
+        assert!(!has(&Scope { namespace: Some(word("bank")), ..Scope::default() }));
+        assert!(has(&Scope { node: Some(word("n1")), ..Scope::default() }));
+        assert!(!has(&Scope { node: Some(word("n10")), ..Scope::default() }));
     }
 
     #[test]
@@ -322,25 +325,30 @@ mod tests {
             ("host", false),
             ("shop/api", false),
         ] {
-            let scope = Scope { namespace: word("shop"), peer: Some(Peer::parse(peer)), ..Scope::default() };
+            let scope =
+                Scope { namespace: Some(word("shop")), peer: Some(Peer::parse(peer)), ..Scope::default() };
             assert_eq!(has(&scope), expected, "{peer}");
         }
-        let side = |side| Scope { namespace: word("shop"), direction: Some(side), ..Scope::default() };
+        let side = |side| Scope { namespace: Some(word("shop")), direction: Some(side), ..Scope::default() };
         assert!(has(&side(Side::Egress)) && !has(&side(Side::Ingress)));
     }
 
     #[test]
     fn filters_are_never_narrower_than_the_scope() {
-        let scope =
-            Scope { namespace: word("shop"), workload: word("api"), port: Some(53), ..Scope::default() };
+        let scope = Scope {
+            namespace: Some(word("shop")),
+            workload: Some(word("api")),
+            port: Some(53),
+            ..Scope::default()
+        };
         let filters = scope.filters();
         // Either end, and answers, which have the port at the source.
         assert_eq!(filters.len(), 4);
         assert!(filters.iter().all(|filter| filter.source_pod.len() + filter.destination_pod.len() == 1));
         // A bare pod name would mean the namespace `default`.
-        assert_eq!(Scope { workload: word("api"), ..Scope::default() }.filters(), []);
+        assert_eq!(Scope { workload: Some(word("api")), ..Scope::default() }.filters(), []);
         assert_eq!(Scope::default().filters(), []);
-        let node = Scope { node: word("n1"), ..Scope::default() }.filters();
+        let node = Scope { node: Some(word("n1")), ..Scope::default() }.filters();
         assert_eq!(node[0].node_name, ["*/n1"]);
     }
 }

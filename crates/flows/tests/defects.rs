@@ -1,7 +1,5 @@
 //! What other programs that read Hubble get wrong, each as a test that ours does not.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod support;
 
 use pretty_assertions::assert_eq;

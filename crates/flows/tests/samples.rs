@@ -1,6 +1,6 @@
 //! Public recordings of real clusters, where they lie beside the repository.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::print_stderr, reason = "a test says what it skips")]
 
 mod support;
 

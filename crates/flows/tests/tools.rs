@@ -1,7 +1,5 @@
 //! The tools over generated incidents, through the replay Relay, with the very client that asks a live one.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod support;
 
 use pretty_assertions::assert_eq;

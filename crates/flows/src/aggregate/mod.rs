@@ -42,11 +42,9 @@ const SIGHTING: i64 = 500_000_000;
 /// 2^17 buckets of four: half a million events, 8 MB.
 const MARKS: u32 = 17;
 
-const FORWARDED: i32 = 1;
 const DROPPED: i32 = 2;
 const ERROR: i32 = 3;
 const AUDIT: i32 = 4;
-const REDIRECTED: i32 = 5;
 
 /// Everything aggregated so far.
 pub(crate) struct Aggregate {
@@ -65,7 +63,9 @@ pub(crate) struct Aggregate {
     pub(crate) weighted: u64,
     /// Flows whose direction was told by ports and flags alone.
     pub(crate) guessed: u64,
-    pub(crate) verdicts: BTreeMap<String, u64>,
+    /// Flow events by the verdict's code, and by name or number of those that are not known.
+    verdict_codes: [u64; 32],
+    verdict_names: BTreeMap<String, u64>,
     pub(crate) noise: BTreeMap<String, u64>,
     pub(crate) drops: Table<DropKey, DropGroup>,
     pub(crate) pairs: Table<PairKey, PairGroup>,
@@ -88,7 +88,8 @@ impl Default for Aggregate {
             sightings: 0,
             weighted: 0,
             guessed: 0,
-            verdicts: BTreeMap::new(),
+            verdict_codes: [0; 32],
+            verdict_names: BTreeMap::new(),
             noise: BTreeMap::new(),
             drops: Table::new(DROPS),
             pairs: Table::new(PAIRS),
@@ -157,15 +158,25 @@ impl Aggregate {
     }
 
     fn count_verdict(&mut self, record: &Record<'_>, weight: u64) {
-        // Names from outside are bounded by the interner's rule: beyond some dozens they share one line.
-        let name = word(&record.verdict, Verdict::show);
-        let name = if self.verdicts.len() >= 32 && !self.verdicts.contains_key(&name) {
-            "(others)".to_owned()
-        } else {
-            name
-        };
-        let sum = self.verdicts.entry(name).or_default();
+        let code = usize::try_from(record.verdict.code).ok();
+        if let Some(sum) = code.and_then(|code| self.verdict_codes.get_mut(code)) {
+            *sum = sum.saturating_add(weight);
+            return;
+        }
+        // Names from outside: beyond some dozens they share one line.
+        let mut name = word(&record.verdict, Verdict::show);
+        if self.verdict_names.len() >= 32 && !self.verdict_names.contains_key(&name) {
+            "(others)".clone_into(&mut name);
+        }
+        let sum = self.verdict_names.entry(name).or_default();
         *sum = sum.saturating_add(weight);
+    }
+
+    /// Flow events by verdict.
+    pub(crate) fn verdicts(&self) -> BTreeMap<String, u64> {
+        let known = self.verdict_codes.iter().zip(0..).filter(|(sum, _)| **sum > 0);
+        let known = known.map(|(sum, code)| (Verdict::show(code), *sum));
+        self.verdict_names.clone().into_iter().chain(known).collect()
     }
 
     fn ends(&mut self, turned: &Turned<'_>) -> (Party, Party) {
@@ -414,8 +425,6 @@ fn pair_key(turned: &Turned<'_>, ends: (Party, Party)) -> PairKey {
 fn word(word: &crate::record::Word<'_>, show: fn(i32) -> String) -> String {
     match &word.name {
         Some(name) => name.chars().take(48).collect(),
-        None if word.code == FORWARDED => "FORWARDED".to_owned(),
-        None if word.code == REDIRECTED => "REDIRECTED".to_owned(),
         None => show(word.code),
     }
 }

@@ -148,8 +148,8 @@ fn audit_mode_noise_and_values_of_other_makers_are_set_apart() {
         flow("n1", 1, r#","verdict":"SHREDDED""#),
     ];
     let sum = aggregate(&lines);
-    let verdicts: Vec<(&str, u64)> =
-        sum.verdicts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    let verdicts = sum.verdicts();
+    let verdicts: Vec<(&str, u64)> = verdicts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     assert_eq!(verdicts, [("AUDIT", 1), ("DROPPED", 1), ("RETRANSMISSION", 1), ("SHREDDED", 1)]);
     assert_eq!(sum.noise.get("INVALID_SOURCE_IP"), Some(&1));
     let drops: Vec<Why> = sum.drops.iter().map(|(key, _)| key.why).collect();
@@ -249,7 +249,7 @@ proptest! {
             .collect();
         let sum = aggregate(&lines);
         prop_assert_eq!(sum.events + sum.twins + sum.sightings, sum.records);
-        prop_assert_eq!(sum.verdicts.values().sum::<u64>(), sum.events);
+        prop_assert_eq!(sum.verdicts().values().sum::<u64>(), sum.events);
         prop_assert_eq!(sum.records, lines.len() as u64);
     }
 

@@ -166,7 +166,7 @@ fn output(ask: &Ask, aggregate: &Aggregate, reading: &Reading) -> Output {
         scope: ask.scope.words(),
         seen: Vec::new(),
         events: aggregate.events,
-        verdicts: aggregate.verdicts.clone(),
+        verdicts: aggregate.verdicts(),
         drops: rows.drops(Audit::Without),
         audit: rows.drops(Audit::Only),
         noise: aggregate.noise.clone(),
