@@ -21,11 +21,15 @@ impl Replayed {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let stdout = child.stdout.take().unwrap();
+        // Made before anything can fail: a test that fails must not leave a server behind.
+        let mut replayed = Self(child, Value::Null);
+        BufReader::new(stdout).read_line(&mut line).unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
         let address = text.split("http://").nth(1).unwrap();
         let address = address.split(['"', '\'', '\n', ' ', ',']).next().unwrap();
-        Self(child, json!({"server": format!("http://{address}")}))
+        replayed.1 = json!({"server": format!("http://{address}")});
+        replayed
     }
 }
 

@@ -89,8 +89,11 @@ fn main() {
     table(&ours, peer.as_ref());
 }
 
+/// One figure of what was measured.
+type Figure = fn(&Measured) -> f64;
+
 fn table(ours: &Measured, peer: Option<&Measured>) {
-    let rows: [(&str, fn(&Measured) -> f64); 11] = [
+    let rows: [(&str, Figure); 11] = [
         ("start to first answer, ms (target 30)", |m| m.start.as_secs_f64() * 1e3),
         ("memory when idle, MB (target 25)", |m| m.memory_mb),
         ("binary, MB", |m| m.binary_mb),
