@@ -164,6 +164,32 @@ async fn a_claim_of_a_missing_class_and_one_of_a_full_node_are_explained() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_read_is_not_said_to_be_absent() {
+    let claim = json!({"metadata": {"name": "c", "namespace": "ml"},
+        "spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "gpus"}}]}}});
+    let backend = Fake::new()
+        .with_dra()
+        .with("resource.k8s.io", "resourceclaims", claim)
+        .forbidding("deviceclasses")
+        .backend(None)
+        .await;
+    let output = call(&backend, "dra_explain", json!({"name": "claim/c"})).await.unwrap();
+    assert!(output.text.starts_with("seen in part only (deviceclasses: forbidden)"), "{}", output.text);
+    let waiting = json!({"metadata": {"name": "w", "namespace": "ml"}, "spec": {"queueName": "team"}});
+    let kueue = "kueue.x-k8s.io";
+    let backend = Fake::new()
+        .serving(kueue, "v1beta2", "workloads", "Workload")
+        .serving(kueue, "v1beta2", "localqueues", "LocalQueue")
+        .with(kueue, "workloads", waiting)
+        .forbidding("localqueues")
+        .backend(None)
+        .await;
+    let output = call(&backend, "queue_explain", json!({"name": "w"})).await.unwrap();
+    assert!(!output.text.contains("does not exist"), "{}", output.text);
+    assert_eq!(output.coverage.missing, ["localqueues: forbidden"]);
+}
+
+#[tokio::test]
 async fn an_ai_resource_that_says_ready_while_its_pod_crashes_is_told() {
     let workspace = json!({"metadata": {"name": "llm", "namespace": "ml"}, "status": {"conditions": [
         {"type": "InferenceReady", "status": "True"}]}});

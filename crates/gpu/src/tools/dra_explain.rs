@@ -97,7 +97,12 @@ impl TypedTool for Explain {
         let slices = self.all("resourceslices", 20_000, missing).await?;
         let mut inventory = Inventory::read(&slices);
         inventory.taint(&self.all("devicetaintrules", 1_000, missing).await?);
-        let nodes = self.0.list(&Wanted::all(KindName::new("", "nodes"), 10_000), missing).await?;
+        let unread: Vec<String> = missing.clone();
+        let mut nodes = self.0.list(&Wanted::all(KindName::new("", "nodes"), 10_000), missing).await?;
+        if missing.len() > unread.len() {
+            // A node that was not read is not known to be gone: then nothing is said about nodes.
+            nodes.clear();
+        }
         let allocations = Allocations::read(&claims);
         let judge = Judge::new(&inventory, &allocations, &nodes, pod.as_ref());
         let mut wrong = Vec::new();
@@ -149,6 +154,9 @@ impl TypedTool for Explain {
             (Some(first), _) if !alternatives => first.clone(),
             _ => "no claim of it lacks a device".to_owned(),
         };
+        if !unread.is_empty() {
+            report.headline = format!("seen in part only ({}): {}", unread.join("; "), report.headline);
+        }
         report.section("claims", lines);
         Ok(Output { requests, report })
     }

@@ -1,7 +1,7 @@
 //! `gpu_health`: faults that conditions, device taints, pods and DCGM know of.
 
 use super::report::Report;
-use super::{TOOLSET, said};
+use super::{TOOLSET, pods, said};
 use crate::backend::{Backend, DRA};
 use crate::dcgm::{self, GpuSeries, Weight};
 use crate::dra::inventory::Inventory;
@@ -71,7 +71,9 @@ impl TypedTool for Health {
             faults.extend(who_cordoned(node));
         }
         let devices = self.device_taints(part, missing).await?;
-        let sick_pods = self.sick_pods(part, missing).await?;
+        let names: Vec<String> =
+            nodes.iter().filter(ours).map(|node| object::name(node).to_owned()).collect();
+        let sick_pods = sick_pods(&pods::on_nodes(&self.0, &names, missing).await?);
         let (bad, watch, notes, seen) = self.metrics(part, context, missing).await;
         let count = faults.len() + devices.len() + sick_pods.len() + bad.len();
         if !self.0.has_series() {
@@ -117,6 +119,29 @@ fn who_cordoned(node: &Value) -> Option<String> {
     Some(format!("{}: cordoned ({by})", object::name(node)))
 }
 
+/// `status.containerStatuses[].allocatedResourcesStatus` (KEP-4680): the kubelet's own word on a pod's device.
+fn sick_pods(pods: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for pod in pods {
+        for status in items(pod, "status.containerStatuses") {
+            for resource in items(status, "allocatedResourcesStatus") {
+                let sick = |device: &&Value| text(device, "health") == "Unhealthy";
+                lines.extend(items(resource, "resources").iter().filter(sick).map(|device| {
+                    format!(
+                        "{} on {}: {} {} Unhealthy {}",
+                        object::title(pod),
+                        text(pod, "spec.nodeName"),
+                        text(resource, "name"),
+                        text(device, "resourceID"),
+                        object::cut(text(device, "message"))
+                    )
+                }));
+            }
+        }
+    }
+    lines
+}
+
 type Told = (Vec<String>, Vec<String>, Vec<String>, usize);
 
 impl Health {
@@ -144,32 +169,6 @@ impl Health {
                 })
             })
             .collect())
-    }
-
-    /// `status.containerStatuses[].allocatedResourcesStatus` (KEP-4680): the kubelet's own word on a pod's device.
-    async fn sick_pods(&self, part: &str, missing: &mut Vec<String>) -> Result<Vec<String>, ToolError> {
-        let pods = self.0.list(&Wanted::all(KindName::new("", "pods"), 50_000), missing).await?;
-        let mut lines = Vec::new();
-        for pod in pods.iter().filter(|pod| text(pod, "spec.nodeName").contains(part)) {
-            for status in items(pod, "status.containerStatuses") {
-                for resource in items(status, "allocatedResourcesStatus") {
-                    for device in items(resource, "resources")
-                        .iter()
-                        .filter(|device| text(device, "health") == "Unhealthy")
-                    {
-                        lines.push(format!(
-                            "{} on {}: {} {} Unhealthy {}",
-                            object::title(pod),
-                            text(pod, "spec.nodeName"),
-                            text(resource, "name"),
-                            text(device, "resourceID"),
-                            object::cut(text(device, "message"))
-                        ));
-                    }
-                }
-            }
-        }
-        Ok(lines)
     }
 
     async fn metrics(&self, part: &str, context: &CallContext, missing: &mut Vec<String>) -> Told {

@@ -21,11 +21,8 @@ pub(crate) struct Overview(pub(crate) Backend);
 
 /// Objects read at most.
 const NODES: usize = 5_000;
-const PODS: usize = 50_000;
 const SLICES: usize = 5_000;
 const CLAIMS: usize = 20_000;
-/// Up to so many nodes their pods are asked for node by node.
-const NODE_BY_NODE: usize = 8;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -123,16 +120,8 @@ impl Overview {
 
     async fn allocate(&self, nodes: &mut [GpuNode], missing: &mut Vec<String>) -> Result<(), ToolError> {
         let before = missing.len();
-        let all = Wanted::all(KindName::new("", "pods"), PODS);
-        let mut pods = Vec::new();
-        if nodes.len() <= NODE_BY_NODE {
-            for node in nodes.iter() {
-                let wanted = all.clone().with_fields(format!("spec.nodeName={}", node.name));
-                pods.extend(self.0.list(&wanted, missing).await?);
-            }
-        } else {
-            pods = self.0.list(&all, missing).await?;
-        }
+        let names: Vec<String> = nodes.iter().map(|node| node.name.clone()).collect();
+        let pods = pods::on_nodes(&self.0, &names, missing).await?;
         if missing.len() > before && pods.is_empty() {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::object::{self, items, text};
+use futures::{StreamExt, stream};
 use serde_json::Value;
 use stethoscope_core::reader::{KindName, Wanted};
 use stethoscope_core::tool::{ToolError, nearest_names};
@@ -67,6 +68,41 @@ pub(crate) async fn one(
         message: format!("no pod called {name}{}", place(namespace)),
         nearest: Vec::new(),
     })
+}
+
+/// Up to so many nodes their pods are asked for node by node, so many at once; beyond, one list of all pods.
+const NODE_BY_NODE: usize = 40;
+const AT_ONCE: usize = 6;
+const ALL: usize = 50_000;
+
+/// The pods on some nodes.
+pub(crate) async fn on_nodes(
+    backend: &Backend,
+    nodes: &[String],
+    missing: &mut Vec<String>,
+) -> Result<Vec<Value>, ToolError> {
+    let all = Wanted::all(KindName::new("", "pods"), ALL);
+    if nodes.len() > NODE_BY_NODE {
+        let pods = backend.list(&all, missing).await?;
+        let here = |pod: &Value| nodes.iter().any(|node| node == text(pod, "spec.nodeName"));
+        return Ok(pods.into_iter().filter(here).collect());
+    }
+    let objects = backend.objects()?;
+    let wanted: Vec<Wanted> =
+        nodes.iter().map(|node| all.clone().with_fields(format!("spec.nodeName={node}"))).collect();
+    let lists: Vec<_> = stream::iter(wanted)
+        .map(|wanted| async move { objects.list(&wanted).await })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut pods = Vec::new();
+    for list in lists {
+        let list = list?;
+        pods.extend(list.items);
+        // One node's remark is every node's.
+        missing.extend(list.missing.filter(|remark| !missing.contains(remark)));
+    }
+    Ok(pods)
 }
 
 /// The last warnings about an object, and events with these reasons, newest last.

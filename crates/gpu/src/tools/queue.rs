@@ -53,12 +53,14 @@ impl TypedTool for Queue {
         let place = namespace(input.namespace.as_deref(), context);
         let name = said(input.name.as_deref());
         let missing = &mut report.coverage.missing;
-        let mut read: Vec<(&KindRow, Vec<Value>)> = Vec::new();
+        let mut read: Vec<Read<'_>> = Vec::new();
         for (row, kind) in self.rows() {
             // Queues of a cluster belong to no namespace, and holders of quota may be in any.
             let everywhere = row.group == "kueue.x-k8s.io" || row.plural == "queues";
             let within = if everywhere { None } else { place.as_deref() };
-            read.push((row, self.0.list(&Wanted::all(kind.clone(), READ).within(within), missing).await?));
+            let before = missing.len();
+            let objects = self.0.list(&Wanted::all(kind.clone(), READ).within(within), missing).await?;
+            read.push(Read { row, objects, whole: missing.len() == before });
         }
         let pods = self
             .0
@@ -67,7 +69,7 @@ impl TypedTool for Queue {
         let pod = name.and_then(|name| pods.iter().find(|pod| object::name(pod) == name));
         let (mut waiting, mut shown) = (0, 0);
         let mut sections = Vec::new();
-        for (row, objects) in &read {
+        for Read { row, objects, .. } in &read {
             for object in objects {
                 let mut lines: Vec<String> = row
                     .troubles(object)
@@ -117,6 +119,13 @@ impl Queue {
     fn rows(&self) -> impl Iterator<Item = (&KindRow, &KindName)> {
         self.0.served_rows().filter(|(row, _)| row.family == "queue")
     }
+}
+
+/// One kind's objects, and whether all of them were read.
+struct Read<'a> {
+    row: &'a KindRow,
+    objects: Vec<Value>,
+    whole: bool,
 }
 
 /// Why nothing manages a name.
@@ -209,14 +218,15 @@ fn gang(row: &KindRow, group: &Value, pods: &[Value]) -> Vec<String> {
 }
 
 /// The queue of a Kueue workload, its quota, and who has it.
-fn quota(workload: &Value, read: &[(&KindRow, Vec<Value>)]) -> Vec<String> {
-    let of = |plural: &str| {
-        read.iter()
-            .find(|(row, _)| row.group == "kueue.x-k8s.io" && row.plural == plural)
-            .map_or(&[][..], |(_, objects)| objects.as_slice())
+fn quota(workload: &Value, read: &[Read<'_>]) -> Vec<String> {
+    let row = |plural: &str| {
+        read.iter().find(|read| read.row.group == "kueue.x-k8s.io" && read.row.plural == plural)
     };
+    let of = |plural: &str| row(plural).map_or(&[][..], |read| read.objects.as_slice());
+    // What could not be read is not known to be absent; the coverage says it.
+    let absent = |plural: &str| row(plural).is_some_and(|read| read.whole);
     let (queue, namespace) = (text(workload, "spec.queueName"), object::namespace(workload));
-    let evicted = items(workload, "status.requeueState").len();
+    let evicted = number(workload, "status.requeueState.count").unwrap_or_default();
     let mut lines = Vec::new();
     if evicted > 0 {
         lines.push(format!("requeued {evicted} times"));
@@ -225,12 +235,16 @@ fn quota(workload: &Value, read: &[(&KindRow, Vec<Value>)]) -> Vec<String> {
         .iter()
         .find(|known| object::name(known) == queue && object::namespace(known) == namespace)
     else {
-        lines.push(format!("! LocalQueue {namespace}/{queue} does not exist"));
+        if absent("localqueues") {
+            lines.push(format!("! LocalQueue {namespace}/{queue} does not exist"));
+        }
         return lines;
     };
     let cluster = text(local, "spec.clusterQueue");
     let Some(cluster_queue) = of("clusterqueues").iter().find(|known| object::name(known) == cluster) else {
-        lines.push(format!("! ClusterQueue {cluster} does not exist"));
+        if absent("clusterqueues") {
+            lines.push(format!("! ClusterQueue {cluster} does not exist"));
+        }
         return lines;
     };
     for group in items(cluster_queue, "spec.resourceGroups") {
