@@ -115,6 +115,8 @@ fn explain(
     let (obstacle, sure) = match (verdict, event_text::verdict(said)) {
         (Some(obstacle), Some(told)) if obstacle == told => (obstacle, 0.97),
         (Some(obstacle), _) => (obstacle, 0.93),
+        // The scheduler names nodes that are not well, and nobody may look at them: they may be the cause.
+        (None, Some(told)) if nodes.is_empty() && said.contains("node.kubernetes.io/") => (told, 0.45),
         (None, Some(told)) => (told, 0.88),
         (None, None) => (Obstacle::Unknown, 0.5),
     };

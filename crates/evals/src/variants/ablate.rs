@@ -154,6 +154,20 @@ fn remove(world: &mut World, proof: &Proof, grain: Grain) {
         match grain {
             Grain::Lines => {
                 world.objects.retain(|object| !is_event(object) || !tells(message(object), &proof.quote));
+                // A condition often repeats the event word for word.
+                let repeating: BTreeSet<(Option<String>, String)> = world
+                    .objects
+                    .iter()
+                    .filter(|object| holds(object, &proof.quote))
+                    .map(|object| {
+                        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+                        let kind = plural(object["kind"].as_str().unwrap_or_default());
+                        (text(&object["metadata"]["namespace"]), kind)
+                    })
+                    .collect();
+                for (namespace, kind) in repeating {
+                    deny(world, namespace, &[kind.as_str()]);
+                }
             }
             Grain::Whole => deny(world, namespace, &["events"]),
         }
@@ -207,6 +221,16 @@ fn shape(line: &str) -> Vec<&str> {
     // Upstream's event series (events/eventseries.go) put these words in front.
     let line = line.trim().trim_start_matches("(combined from similar events): ");
     line.split_whitespace().filter(|word| !word.contains(|letter: char| letter.is_ascii_digit())).collect()
+}
+
+/// Whether any text in an object holds the quote.
+fn holds(value: &Value, quote: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(quote),
+        Value::Array(items) => items.iter().any(|item| holds(item, quote)),
+        Value::Object(fields) => fields.values().any(|field| holds(field, quote)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn is_event(object: &Value) -> bool {

@@ -51,7 +51,7 @@ fn check(services: &Resource, namespace: &str, name: &str) -> Result<(), Failure
     let ports =
         object.pointer("/spec/ports").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let is = |port: &Value, wanted: &str| {
-        port.get("port").is_some_and(|number| number.to_string() == wanted)
+        port.get("port").and_then(Value::as_u64).is_some_and(|number| wanted.parse() == Ok(number))
             || port.get("name").and_then(Value::as_str) == Some(wanted)
     };
     match wanted {

@@ -118,6 +118,19 @@ pub(super) struct Scope {
     pub(super) namespace: Option<String>,
     /// Names of objects that the words name.
     pub(super) names: Vec<String>,
+    /// The other words: what is wrong with those.
+    pub(super) complaint: Vec<String>,
+}
+
+/// Words of a complaint that are passed on.
+const COMPLAINT: usize = 40;
+
+/// The question's words in their order, those that every question has among them: `slow` is one.
+fn complaint(question: &str) -> impl Iterator<Item = String> {
+    question
+        .split(|letter: char| !letter.is_alphanumeric() && letter != '-')
+        .filter(|word| word.chars().count() >= 3)
+        .map(str::to_lowercase)
 }
 
 impl Scope {
@@ -125,7 +138,7 @@ impl Scope {
         let question = question(request.messages);
         let named = named_namespace(request.messages);
         let Some(overview) = newest(request, OVERVIEW) else {
-            return Self { namespace: named, names: Vec::new() };
+            return Self { namespace: named, ..Self::default() };
         };
         let mut objects = BTreeSet::new();
         collect(&overview.data, None, &mut objects);
@@ -142,7 +155,8 @@ impl Scope {
                 names.push(name.clone());
             }
         }
-        Self { namespace, names }
+        let complaint = complaint(question).filter(|word| !names.contains(word)).take(COMPLAINT).collect();
+        Self { namespace, names, complaint }
     }
 
     pub(super) fn diagnose_arguments(&self) -> Value {
@@ -150,8 +164,9 @@ impl Scope {
         if let Some(namespace) = &self.namespace {
             arguments["namespace"] = json!(namespace);
         }
-        if !self.names.is_empty() {
-            arguments["question"] = json!(self.names.join(" "));
+        let words: Vec<&str> = self.names.iter().chain(&self.complaint).map(String::as_str).collect();
+        if !words.is_empty() {
+            arguments["question"] = json!(words.join(" "));
         }
         arguments
     }
