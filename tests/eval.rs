@@ -18,7 +18,7 @@ use stethoscope_evals::Results;
 use stethoscope_evals::summary::Summary;
 
 /// Share of the incidents of others that must have the right cause and object at rank 1.
-const FLOOR: f64 = 0.92;
+const FLOOR: f64 = 0.95;
 
 fn figures(results: &str) -> Summary {
     Summary::of(&Results::read(std::path::Path::new(results)).unwrap())

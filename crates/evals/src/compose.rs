@@ -1,12 +1,12 @@
 //! One recorded incident, asked as `stethoscope ask --incident` asks it: the same tools, choke point, seeds and prompts.
 
+use crate::backends::Backends;
 use crate::timeline::Stopwatch;
 use crate::transcript::Transcript;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
 use stethoscope_agent::{Ended, Investigation, Limits, Means, Observer, Prompts, Setup, drive};
-use stethoscope_cluster::Cluster;
 use stethoscope_core::answer::Answer;
 use stethoscope_core::clock::{Clock, FixedClock};
 use stethoscope_core::event::{Event, EventKind, Outcome};
@@ -15,10 +15,7 @@ use stethoscope_core::model::Model;
 use stethoscope_core::question::{Question, Scope};
 use stethoscope_core::redact::Redactor;
 use stethoscope_core::text::sanitize;
-use stethoscope_core::tool::Registry;
 use stethoscope_incidents::Bundle;
-use stethoscope_incidents::replay::{self, Replay};
-use stethoscope_metrics::{Backend, Prometheus, ServiceTransport};
 
 /// What came of one question.
 pub(crate) struct Asked {
@@ -47,13 +44,8 @@ pub(crate) async fn ask(
     let seed = ReplaySeed::of(&incident.name, incident.captured_at);
     let sealer = seed.sealer();
     let default_namespace = incident.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let metrics = match replay::prometheus::router(&bundle) {
-        Some(router) => Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording"))),
-        None => Backend::missing("the incident has no recorded metrics"),
-    };
-    let cluster =
-        Cluster::over_service(Replay::new(bundle).router(), default_namespace, sealer.clone(), clock.clone());
-    let registry = registry(&cluster, &metrics)?;
+    let backends = Backends::recorded(bundle, default_namespace, sealer.clone(), clock.clone()).await;
+    let registry = backends.registry().map_err(|error| error.to_string())?;
     let mut intake =
         Intake::new(Redactor::new(sealer), seed.fence(), stethoscope_core::evidence::Limits::default());
     let scope = Scope { cluster: Some(incident.name.clone()), namespace: incident.namespace };
@@ -83,17 +75,6 @@ pub(crate) async fn ask(
     let transcript = Transcript::of(&investigation, &answer);
     let whole = serde_json::to_string(&investigation).map_err(|error| broke(&error))?;
     Ok(Asked { answer, transcript, whole, failed_calls: calls.failed, skipped_calls: calls.skipped, seconds })
-}
-
-fn registry(cluster: &Cluster, metrics: &Backend) -> Result<Registry, String> {
-    let mut registry = Registry::default();
-    let tools = stethoscope_cluster::tools(cluster, &[Arc::new(metrics.clone())])
-        .into_iter()
-        .chain(stethoscope_metrics::tools(metrics));
-    for tool in tools {
-        registry.add(tool).map_err(|error| error.to_string())?;
-    }
-    Ok(registry)
 }
 
 /// Counts how calls ended, and when.

@@ -28,6 +28,7 @@
 //! answer; figures of the optional judge are never mixed into the deterministic ones; the crate reads no environment
 //! and prints nothing. Wall time is measured around an investigation and never enters its transcript.
 
+mod backends;
 pub mod canary;
 pub mod cassette;
 pub mod compare;
@@ -50,6 +51,7 @@ pub mod traces;
 pub mod transcript;
 pub mod variants;
 
+pub use backends::Backends;
 pub use compare::compare;
 pub use error::EvalError;
 pub use results::{CaseKey, Outcome, Results, Row};

@@ -29,6 +29,11 @@ impl Backend {
         Self { alertmanager: Some(alertmanager), ..self }
     }
 
+    /// Whether there is a Prometheus to ask.
+    pub fn is_there(&self) -> bool {
+        self.prometheus.is_some()
+    }
+
     pub(crate) fn alertmanager(&self) -> Option<&Alertmanager> {
         self.alertmanager.as_ref()
     }

@@ -25,6 +25,7 @@ mod client;
 mod discovery;
 mod error;
 mod meaning;
+mod reader;
 mod scope;
 mod series;
 mod show;

@@ -1,5 +1,6 @@
 //! The one place that names concrete backends: flags and configuration in, a cluster, tools and a model out.
 
+mod flows;
 mod metrics;
 
 use crate::cli::{Ask, Global};
@@ -18,9 +19,8 @@ use stethoscope_core::model::{Model, Price};
 use stethoscope_core::redact::{Redactor, Sealer};
 use stethoscope_core::text::Fence;
 use stethoscope_core::tool::Registry;
-use stethoscope_incidents::replay::{self, Replay};
+use stethoscope_evals::Backends;
 use stethoscope_incidents::{Bundle, BundleError, OpenLimits};
-use stethoscope_metrics::{Backend, Prometheus, ServiceTransport};
 use stethoscope_models::builtin::{BUILTIN, Builtin};
 use stethoscope_models::{ApiKey, OpenAi, OpenAiConfig};
 
@@ -29,7 +29,7 @@ const OPENAI: &str = "https://api.openai.com/v1";
 
 /// What is listened to: a live cluster or a recorded one.
 pub(crate) struct Source {
-    pub(crate) cluster: Cluster,
+    backends: Backends,
     pub(crate) clock: Arc<dyn Clock>,
     /// Context or incident, for the scope line.
     pub(crate) name: Option<String>,
@@ -39,7 +39,6 @@ pub(crate) struct Source {
     pub(crate) question: Option<String>,
     /// Id of an investigation: the incident's name, so that replays are identical; else a fresh one.
     pub(crate) id: String,
-    metrics: Backend,
     sealer: Sealer,
     fence: Fence,
 }
@@ -65,7 +64,7 @@ pub(crate) async fn source_as(
     identity: Identity,
 ) -> Result<Source, Failure> {
     match &global.incident {
-        Some(path) => recorded(path, global, config),
+        Some(path) => recorded(path, global, config).await,
         None => live(global, config, identity).await,
     }
 }
@@ -75,7 +74,7 @@ pub(crate) fn catalogue() -> Result<Registry, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sealer = Sealer::new(random_key());
     let cluster = Cluster::unconnected(sealer.clone(), clock.clone());
-    assemble(cluster, clock, sealer, None, None, Backend::missing("no cluster is connected")).registry()
+    assemble(Backends::unconnected(cluster), clock, sealer, None, None).registry()
 }
 
 /// Reads a bundle.
@@ -89,7 +88,7 @@ fn bundle_failure(path: &Path, error: &BundleError) -> Failure {
     failure.hint("a bundle is a directory, .tar.gz or .tar.zst with incident.yaml and cluster-resources/; support bundles, must-gathers and cluster-info dumps work too")
 }
 
-fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Failure> {
+async fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Failure> {
     if global.context.is_some() || global.kubeconfig.is_some() {
         return Err(Failure::usage(
             "--incident reads a recording; it cannot be used with --context or --kubeconfig",
@@ -105,20 +104,14 @@ fn recorded(path: &Path, global: &Global, config: &Config) -> Result<Source, Fai
     let sealer = seed.sealer();
     let namespace = namespace(global, config, incident.namespace.as_deref());
     let default_namespace = namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let metrics = match replay::prometheus::router(&bundle) {
-        Some(router) => Backend::new(Prometheus::new(ServiceTransport::new(router, "the recording"))),
-        None => Backend::missing("the incident has no recorded metrics"),
-    };
-    let router = Replay::new(bundle).router();
-    let cluster = Cluster::over_service(router, default_namespace, sealer.clone(), clock.clone());
+    let backends = Backends::recorded(bundle, default_namespace, sealer.clone(), clock.clone()).await;
     Ok(Source {
-        cluster,
+        backends,
         clock,
         name: Some(incident.name.clone()),
         namespace,
         question: incident.question,
         id: incident.name,
-        metrics,
         sealer,
         fence: seed.fence(),
     })
@@ -145,21 +138,22 @@ async fn live(global: &Global, config: &Config, identity: Identity) -> Result<So
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
     let metrics = metrics::live(&cluster, config).await?;
-    Ok(assemble(cluster, clock, sealer, context, namespace, metrics))
+    let flows = flows::live()?;
+    let backends = Backends::of(cluster, metrics, flows).await;
+    Ok(assemble(backends, clock, sealer, context, namespace))
 }
 
 /// A live source around its cluster.
 fn assemble(
-    cluster: Cluster,
+    backends: Backends,
     clock: Arc<dyn Clock>,
     sealer: Sealer,
     context: Option<String>,
     namespace: Option<String>,
-    metrics: Backend,
 ) -> Source {
     let id = uuid::Uuid::now_v7().to_string();
     let fence = Fence::new(format!("data-{:016x}", uuid::Uuid::new_v4().as_u64_pair().0));
-    Source { cluster, clock, name: context, namespace, question: None, id, metrics, sealer, fence }
+    Source { backends, clock, name: context, namespace, question: None, id, sealer, fence }
 }
 
 /// Where to look first: `-n`, the configuration, the context or incident; nowhere in particular with `-A`.
@@ -192,14 +186,12 @@ pub(crate) fn cluster_failure(error: &ClusterError) -> Failure {
 impl Source {
     /// Every tool.
     pub(crate) fn registry(&self) -> Result<Registry, Failure> {
-        let mut registry = Registry::default();
-        let tools = stethoscope_cluster::tools(&self.cluster, &[Arc::new(self.metrics.clone())])
-            .into_iter()
-            .chain(stethoscope_metrics::tools(&self.metrics));
-        for tool in tools {
-            registry.add(tool).map_err(|error| Failure::new(Code::Failure, error.to_string()))?;
-        }
-        Ok(registry)
+        self.backends.registry().map_err(|error| Failure::new(Code::Failure, error.to_string()))
+    }
+
+    /// The API server.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.backends.cluster
     }
 
     /// The choke point for outputs.

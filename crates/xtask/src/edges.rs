@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("models", &["core"]),
     ("cluster", &["core", "diagnosis"]),
     ("diagnosis", &["core", "policy"]),
-    ("evals", &["agent", "cluster", "core", "incidents", "metrics", "models"]),
+    ("evals", &["agent", "cluster", "core", "flows", "gpu", "incidents", "metrics", "models"]),
     ("flows", &["core", "hubble", "policy"]),
     ("gpu", &["core"]),
     ("hubble", &[]),

@@ -14,7 +14,7 @@ pub(crate) async fn run(arguments: &Doctor, global: &Global, config: &Config) ->
     let mut rows = vec![model_row(config)];
     let code = match compose::source(global, config).await {
         Ok(source) => {
-            let checks = source.cluster.probe().await;
+            let checks = source.cluster().probe().await;
             let bad = checks.iter().any(|check| check.state == CheckState::Bad);
             rows.extend(checks);
             rows.extend(missing_tools(&source)?);

@@ -35,7 +35,7 @@ const SHORTEST_TOKEN: usize = 32;
 const REQUESTS_PER_SECOND: f64 = 50.0;
 
 /// Toolsets in the order in which they are listed while they fit.
-const TOOLSETS: [&str; 4] = ["kubernetes", "metrics", "network", "gpu"];
+const TOOLSETS: [&str; 4] = ["kubernetes", "metrics", "hubble", "gpu"];
 
 pub(crate) async fn run(arguments: &Mcp, global: &Global, config: &Config) -> Result<Code, Failure> {
     let clusters = Arc::new(Clusters::new(arguments, global, config)?);
@@ -305,8 +305,8 @@ impl Sources for Clusters {
             clock: source.clock.clone(),
             scope: Scope { cluster: source.name.clone(), namespace: source.namespace.clone() },
             question: source.question.clone(),
-            objects: Arc::new(source.cluster.clone()),
-            permits: Arc::new(Permissions(source.cluster.clone(), source.namespace.clone())),
+            objects: Arc::new(source.cluster().clone()),
+            permits: Arc::new(Permissions(source.cluster().clone(), source.namespace.clone())),
             agent: Arc::new(agent),
         })
     }

@@ -195,9 +195,9 @@ mod tests {
     fn equal_verbs_of_a_group_are_one_rule() {
         let verbs = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<BTreeSet<_>>();
         let grants = Grants::from([
-            (("".to_owned(), "pods".to_owned()), verbs(&["get", "list"])),
-            (("".to_owned(), "pods/log".to_owned()), verbs(&["get"])),
-            (("".to_owned(), "nodes".to_owned()), verbs(&["get", "list"])),
+            ((String::new(), "pods".to_owned()), verbs(&["get", "list"])),
+            ((String::new(), "pods/log".to_owned()), verbs(&["get"])),
+            ((String::new(), "nodes".to_owned()), verbs(&["get", "list"])),
             (("apps".to_owned(), "deployments".to_owned()), verbs(&["list"])),
         ]);
         assert_eq!(
