@@ -173,7 +173,7 @@ fn paging(whole: bool, page: Option<&str>) -> Result<Paging<'_>, ToolError> {
         None => Ok(Paging::Server(None)),
         Some(page) => match page.split_once(':') {
             Some(("row", from)) => from.parse().map(Paging::Scan).ok(),
-            Some(("token", token)) => Some(Paging::Server(Some(token))),
+            Some(("after", token)) => Some(Paging::Server(Some(token))),
             _ => None,
         }
         .ok_or_else(|| ToolError::BadArguments {
@@ -304,7 +304,7 @@ fn finish(
     }
     let mut coverage = Coverage::default();
     let (from, next) = match paging {
-        Paging::Server(_) => (0, listed.next.map(|token| format!("token:{token}"))),
+        Paging::Server(_) => (0, listed.next.map(|token| format!("after:{token}"))),
         Paging::Scan(from) => {
             if listed.next.is_some() {
                 coverage.truncated.push(format!("only the first {seen} objects were looked at"));
