@@ -43,6 +43,7 @@ pub mod report;
 pub mod results;
 mod run;
 pub mod score;
+mod shard;
 pub mod statistics;
 pub mod suite;
 pub mod summary;
@@ -56,8 +57,8 @@ pub use compare::compare;
 pub use error::EvalError;
 pub use results::{CaseKey, Outcome, Results, Row};
 pub use run::{
-    Builtins, Keep, ModelFactory, NoModel, Planned, RunObserver, RunOptions, Shard, Silent, Traffic, plan,
-    run,
+    Builtins, Keep, ModelFactory, NoModel, Planned, RunObserver, RunOptions, Silent, Traffic, plan, run,
 };
 pub use score::score;
+pub use shard::Shard;
 pub use suite::Suite;

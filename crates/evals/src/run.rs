@@ -11,6 +11,7 @@ use crate::judge::{self, JudgePrompt, Wanted};
 use crate::paths;
 use crate::results::{CaseKey, Format, Header, Outcome, Results, Row, Scored, Unscored};
 use crate::score::{Abstention, Denied, Given, Owners, SubjectMatch, score};
+use crate::shard::Shard;
 use crate::suite::{Mapping, Suite};
 use crate::timeline::{Stopwatch, Timed};
 use crate::variants::{NoVariant, Variant, Variants};
@@ -19,7 +20,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
 use stethoscope_agent::{Limits, Prompts};
@@ -72,36 +72,6 @@ pub trait RunObserver: Send {
 pub struct Silent;
 
 impl RunObserver for Silent {}
-
-/// One of n equal parts of a plan, every n-th case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    index: usize,
-    of: usize,
-}
-
-impl Shard {
-    /// A part as a Job's completion index counts: 0 to n - 1.
-    ///
-    /// # Errors
-    /// When the index is not below n.
-    pub fn at(index: usize, of: usize) -> Result<Self, EvalError> {
-        if index < of { Ok(Self { index: index + 1, of }) } else { Err(EvalError::ShardIndex { index, of }) }
-    }
-}
-
-impl FromStr for Shard {
-    type Err = EvalError;
-
-    /// `i/n` with 1 <= i <= n.
-    fn from_str(text: &str) -> Result<Self, EvalError> {
-        let wrong = || EvalError::Shard(text.to_owned());
-        let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-        let (index, of): (usize, usize) =
-            (index.trim().parse().map_err(|_| wrong())?, of.trim().parse().map_err(|_| wrong())?);
-        if (1..=of).contains(&index) { Ok(Self { index, of }) } else { Err(wrong()) }
-    }
-}
 
 /// Where model traffic comes from and goes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -267,7 +237,7 @@ pub async fn run(
     let planned = plan.len();
     let seed = options.variants.as_ref().unwrap_or(&suite.variants).seed;
     let part: Vec<Planned> = match options.shard {
-        Some(shard) => plan.into_iter().filter(|case| case.place % shard.of == shard.index - 1).collect(),
+        Some(shard) => plan.into_iter().filter(|case| shard.holds(case.place)).collect(),
         None => plan,
     };
     let get = |name: &str| {
@@ -577,17 +547,6 @@ fn read(bundle: Bundle, canaries: Canaries, mapping: &Mapping) -> Result<Opened,
 mod tests {
     use super::*;
     use pretty_assertions::assert_eq;
-
-    #[test]
-    fn a_shard_is_written_as_part_of_whole() {
-        assert_eq!("2/8".parse::<Shard>().unwrap(), Shard { index: 2, of: 8 });
-        assert_eq!(Shard::at(1, 8).unwrap(), "2/8".parse().unwrap());
-        assert!(Shard::at(8, 8).unwrap_err().to_string().contains("0 to 7"));
-        assert!(Shard::at(0, 0).is_err());
-        for wrong in ["0/8", "9/8", "2", "a/b", "1/0", ""] {
-            assert!(wrong.parse::<Shard>().unwrap_err().to_string().contains("2/8"), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_plan_goes_model_by_model_and_shards_cover_it_once() {

@@ -139,7 +139,7 @@ impl Exchange {
     fn new(first: &str, second: &str) -> Option<Self> {
         let names =
             Regex::new(&format!(r"\b(?:{}|{})\b", regex::escape(first), regex::escape(second))).ok()?;
-        // CART_SERVICE_ADDR holds the address of `cartservice`, of `cart-service` too.
+        // WEB_SERVICE_ADDR holds the address of `webservice`, of `web-service` too.
         let spread = |name: &str| {
             let letters: Vec<String> =
                 bare(name).chars().map(|letter| regex::escape(&letter.to_string())).collect();
