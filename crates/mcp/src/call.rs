@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use stethoscope_core::evidence::{READ_OUTPUT, ReadOutput, read_output};
+use stethoscope_core::redact::{Redactor, Sealer};
 use stethoscope_core::tool::{ToolError, ToolOutput};
 
 /// Where a request says how it wants the payload.
@@ -81,16 +82,20 @@ fn outcome(error: &ToolError) -> Outcome {
     }
 }
 
-/// A failure that happened before there was a place whose choke point could clean it: it holds our own words only.
+/// A failure that happened before there was a place whose choke point could clean it.
 fn plain(error: &ToolError) -> Ended {
     Ended::error(format!("error: {error}"), outcome(error), kind(error))
 }
 
 fn no_source(error: &SourceError) -> Ended {
-    plain(&ToolError::Unavailable {
-        message: stethoscope_core::text::sanitize(&error.message),
-        hint: error.hint.clone(),
-    })
+    // It may hold what a server or a configuration said.
+    let mut redactor = Redactor::new(Sealer::new([0; 32]));
+    let mut clean = |text: &str| {
+        redactor
+            .text(&stethoscope_core::text::sanitize(text))
+            .map_or_else(|_| "the cluster cannot be reached".to_owned(), |redacted| redacted.text)
+    };
+    plain(&ToolError::Unavailable { message: clean(&error.message), hint: error.hint.as_deref().map(clean) })
 }
 
 impl Server {
@@ -154,8 +159,10 @@ impl Server {
             Outcome::Ok | Outcome::Cancelled => Weight::Info,
             Outcome::Error | Outcome::Refused => Weight::Warning,
         };
+        // The line first: a client that went away must not keep it from being written.
+        let result = self.audited(caller, name, &arguments, ended);
         self.level.tell(context, level, data).await;
-        Ok(self.audited(caller, name, &arguments, ended).into())
+        Ok(result.into())
     }
 
     /// Writes the line and gives the result.

@@ -10,8 +10,10 @@ use rmcp::model::{CacheScope, ReadResourceResult, Resource, ResourceContents, Re
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use stethoscope_core::cause::{CATALOGUE, Cause, find};
 use stethoscope_core::evidence::{Evidence, EvidenceId};
+use stethoscope_core::text::Fence;
 use stethoscope_core::tool::nearest_names;
 
 const CURRENT: &str = "incident://current";
@@ -205,10 +207,11 @@ fn size(contents: &ResourceContents) -> usize {
     }
 }
 
-/// A piece of evidence with its head. It has passed the choke point.
+/// A piece of evidence with its head. It has passed the choke point, and is fenced anew: nobody can guess the marker.
 fn whole(evidence: &Evidence) -> String {
+    let fence = Fence::new(format!("data-{:016x}", RandomState::new().build_hasher().finish()));
     let mut text = format!("{} {} {} at {}\n", evidence.id, evidence.tool, evidence.arguments, evidence.at);
-    text.push_str(&evidence.text);
+    text.push_str(&fence.wrap(&evidence.text));
     for line in &evidence.coverage.missing {
         let _ = write!(text, "\n[not seen: {line}]");
     }

@@ -129,6 +129,7 @@ async fn live(global: &Global, config: &Config, identity: Identity) -> Result<So
         identity,
         ..defaults
     };
+    let own = options.identity == Identity::Own;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sealer = Sealer::new(random_key());
     let cluster = Cluster::connect(options, sealer.clone(), clock.clone())
@@ -137,8 +138,13 @@ async fn live(global: &Global, config: &Config, identity: Identity) -> Result<So
     // A context's own namespace is where its person works; `default` is what a context has when nobody chose.
     let chosen = Some(cluster.default_namespace()).filter(|name| *name != "default");
     let namespace = namespace(global, config, chosen);
-    let metrics = metrics::live(&cluster, config).await?;
-    let flows = flows::live()?;
+    let (metrics, flows) = if own {
+        (metrics::live(&cluster, config).await?, flows::live()?)
+    } else {
+        // Prometheus and Relay know one identity: ours. A caller must not see through it what Kubernetes hides.
+        let why = "not read on behalf of others: it does not know what a caller may see";
+        (stethoscope_metrics::Backend::missing(why), stethoscope_flows::Backend::missing(why))
+    };
     let backends = Backends::of(cluster, metrics, flows).await;
     Ok(assemble(backends, clock, sealer, context, namespace))
 }

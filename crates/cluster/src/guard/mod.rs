@@ -146,7 +146,7 @@ fn decide(method: &Method, uri: &Uri, headers: &HeaderMap, body: BodyKind) -> Re
     }
     match &path {
         ApiPath::NonResource(segments) => non_resource(segments, &query),
-        ApiPath::Resource(path) => resource(path, &query, headers),
+        ApiPath::Resource(path) => resource(path, uri, &query, headers),
     }
 }
 
@@ -178,7 +178,7 @@ fn non_resource(segments: &[&str], query: &[&str]) -> Result<(), String> {
     if query.is_empty() { Ok(()) } else { Err("this path takes no query".to_owned()) }
 }
 
-fn resource(path: &ResourcePath<'_>, query: &[&str], headers: &HeaderMap) -> Result<(), String> {
+fn resource(path: &ResourcePath<'_>, uri: &Uri, query: &[&str], headers: &HeaderMap) -> Result<(), String> {
     if matches!(path.resource, "watch" | "proxy") {
         return Err("the old watch and proxy paths are not let through".to_owned());
     }
@@ -196,7 +196,7 @@ fn resource(path: &ResourcePath<'_>, query: &[&str], headers: &HeaderMap) -> Res
         ["proxy", "logs", ""] if core && path.resource == "nodes" && path.namespace.is_none() => {
             only(query, &[&NODE_LOG_QUERY])?;
             // Without `query` the kubelet serves files under /var/log.
-            if query.contains(&"query") { Ok(()) } else { Err("node logs need a query".to_owned()) }
+            names_units(uri)
         }
         ["proxy", below @ ..]
             if core && path.resource == "services" && path.namespace.is_some() && reads_metrics(below) =>
@@ -205,6 +205,31 @@ fn resource(path: &ResourcePath<'_>, query: &[&str], headers: &HeaderMap) -> Res
         }
         ["proxy", ..] => Err("proxy paths are let through for node logs and metrics queries only".to_owned()),
         [first, ..] => Err(format!("the sub-resource {first} is not let through")),
+    }
+}
+
+/// Whether the kubelet is asked for units: what holds a slash is a file below /var/log to it (kubelet_server_journal.go),
+/// and those hold audit logs and other namespaces' pod logs.
+fn names_units(uri: &Uri) -> Result<(), String> {
+    let mut units = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("query="))
+        .map(|unit| unit.replace("%40", "@").replace("%3A", ":").replace("%3a", ":"))
+        .peekable();
+    if units.peek().is_none() {
+        return Err("node logs need a query".to_owned());
+    }
+    let plain = |unit: &String| {
+        !unit.is_empty()
+            && unit.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@:".contains(&byte))
+            && !unit.to_ascii_lowercase().ends_with(".log")
+    };
+    if units.all(|unit| plain(&unit)) {
+        Ok(())
+    } else {
+        Err("node logs are read by unit, not by file".to_owned())
     }
 }
 
@@ -340,6 +365,11 @@ mod tests {
             ("GET", "/api/v1/services/prometheus:9090/proxy/api/v1/query?query=up"),
             ("POST", "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query"),
             ("GET", "/api/v1/nodes/n1/proxy/logs/"),
+            ("GET", "/api/v1/nodes/n1/proxy/logs/?query=audit/audit.log"),
+            ("GET", "/api/v1/nodes/n1/proxy/logs/?query=pods%2Fshop_web%2F0.log"),
+            ("GET", "/api/v1/nodes/n1/proxy/logs/?query=..%5Caudit"),
+            ("GET", "/api/v1/nodes/n1/proxy/logs/?query=syslog.log"),
+            ("GET", "/api/v1/nodes/n1/proxy/logs/?query="),
             ("GET", "/api/v1/nodes/n1/proxy/logs/pods?query=x"),
             ("GET", "/api/v1/nodes/n1/proxy/configz"),
             ("GET", "/api/v1/nodes/n1/proxy/run/shop/web/c?query=x"),

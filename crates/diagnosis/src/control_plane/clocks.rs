@@ -34,9 +34,10 @@ const SAYS_FUTURE: &[&str] = &[
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     let complaints = complaints(world);
     let mut told = false;
+    let median = median(world);
     for node in &world.snapshot.nodes {
         let name = node.metadata.name.as_str();
-        let Some((seconds, proof)) = drift(world, node) else { continue };
+        let Some((seconds, proof)) = median.and_then(|median| drift(world, node, median)) else { continue };
         let way = if seconds > 0 { "ahead of" } else { "behind" };
         let statement = format!(
             "the clock of node {name} is about {} seconds {way} that of the other nodes",
@@ -66,11 +67,15 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     }
     // Without a heartbeat that shows it, one node whose programs alone complain is enough.
     if let (1, Some((node, voices))) = (complaints.len(), complaints.iter().next()) {
+        // A single program may well hear of somebody else's clock.
+        let workloads: std::collections::BTreeSet<_> =
+            voices.iter().filter_map(|(_, root)| root.as_ref()).collect();
+        let sure = if workloads.len() > 1 { 0.7 } else { 0.4 };
         let statement = format!(
             "programs on node {node} find good certificates or tokens not valid yet: is its clock behind?"
         );
         found.push(
-            Draft::new(SKEW, ObjectRef::cluster("Node", *node), 0.7, statement)
+            Draft::new(SKEW, ObjectRef::cluster("Node", *node), sure, statement)
                 .proofs(voices.iter().take(4).map(|(proof, _)| proof.clone()))
                 .affects(voices.iter().filter_map(|(_, root)| root.clone())),
         );
@@ -87,19 +92,24 @@ fn complaints<'a>(world: &World<'a>) -> BTreeMap<&'a str, Vec<(Proof, Option<Obj
     by_node
 }
 
-/// How far a node's own time stamps are from those of the others, when nothing but its clock explains it.
-fn drift(world: &World<'_>, node: &Node) -> Option<(i64, Proof)> {
-    let lease = world.heartbeat(&node.metadata.name)?;
-    let own = lease.spec.renew_time?.as_second();
-    let mut others: Vec<i64> = world
+/// The middle of the ready nodes' heartbeats: one wrong clock does not move it.
+fn median(world: &World<'_>) -> Option<i64> {
+    let mut stamps: Vec<i64> = world
         .snapshot
         .nodes
         .iter()
-        .filter(|other| other.metadata.name != node.metadata.name && other.ready())
-        .filter_map(|other| Some(world.heartbeat(&other.metadata.name)?.spec.renew_time?.as_second()))
+        .filter(|node| node.ready())
+        .filter_map(|node| Some(world.heartbeat(&node.metadata.name)?.spec.renew_time?.as_second()))
         .collect();
-    others.sort_unstable();
-    let median = *others.get(others.len() / 2).filter(|_| others.len() >= 2)?;
+    stamps.sort_unstable();
+    // Of two stamps nobody can say which is wrong.
+    stamps.get(stamps.len() / 2).copied().filter(|_| stamps.len() >= 3)
+}
+
+/// How far a node's own time stamps are from those of the others, when nothing but its clock explains it.
+fn drift(world: &World<'_>, node: &Node, median: i64) -> Option<(i64, Proof)> {
+    let lease = world.heartbeat(&node.metadata.name)?;
+    let own = lease.spec.renew_time?.as_second();
     let seconds = own - median;
     // A node that is not ready has stopped to renew; a ready one renews, so a stale stamp is a wrong one.
     let wrong = seconds > AHEAD || seconds < -BEHIND && node.ready();

@@ -2,7 +2,7 @@
 //!
 //! Texts: `server/etcdserver/errors` and `api/v3rpc/rpctypes/error.go` of etcd, and the warnings of its apply loop.
 
-use super::voices::{Voice, about, in_events, in_logs};
+use super::voices::{Voice, about, fresh, in_events, in_logs};
 use super::{api, component, is_component};
 use crate::draft::{Draft, event};
 use crate::snapshot::Event;
@@ -26,6 +26,9 @@ const SAYS_SLOW: &[&str] = &[
     "waiting for ReadIndex response took too long",
 ];
 const MANY: usize = 5;
+/// What a change of the lead leaves in logs, and how often it must stand there to be trouble.
+const HANDED_OVER: &str = "leader changed";
+const LEADERLESS: usize = 3;
 /// Proofs of each sort.
 const SHOWN: usize = 3;
 
@@ -36,8 +39,15 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         (SLOW, SAYS_TIMED_OUT, 0.88, "etcd answers too slowly, so requests to the API time out"),
     ];
     for (cause, words, sure, what) in sorts {
-        let voices = told(world, words);
+        let mut voices = told(world, words);
         let events = in_events(world, words);
+        // A member that restarts hands the lead over, once: everyday.
+        let alone = |voice: &Voice<'_>| {
+            voice.line.contains(HANDED_OVER) && recently(world, voice.log, words) < LEADERLESS
+        };
+        if events.is_empty() {
+            voices.retain(|voice| !alone(voice));
+        }
         if !voices.is_empty() || !events.is_empty() {
             found.push(draft(world, cause, sure, what, &voices, &events));
             return;
@@ -45,11 +55,16 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     }
     let slow: Vec<Voice<'_>> = told(world, SAYS_SLOW)
         .into_iter()
-        .filter(|voice| voice.log.lines().filter(|line| holds(line, SAYS_SLOW)).count() >= MANY)
+        .filter(|voice| recently(world, voice.log, SAYS_SLOW) >= MANY)
         .collect();
     if !slow.is_empty() {
         found.push(draft(world, SLOW, 0.78, "etcd is slow: it warns again and again", &slow, &[]));
     }
+}
+
+/// Lines with these words that are no history by their own time stamps.
+fn recently(world: &World<'_>, log: &str, words: &[&str]) -> usize {
+    log.lines().filter(|line| holds(line, words) && fresh(world, line)).count()
 }
 
 fn holds(line: &str, words: &[&str]) -> bool {

@@ -1,6 +1,6 @@
 //! Kubelets and kube-proxies of a version that the API server does not support.
 //!
-//! Rule: "Version Skew Policy": never newer than the API server, and at most three minor versions older (two before 1.28).
+//! Rule: "Version Skew Policy": never newer than the API server, and at most three minor versions older (two for a component before 1.25).
 
 use super::{SYSTEM, component};
 use crate::draft::{Draft, Felt, field, some_pods};
@@ -14,7 +14,7 @@ const SKEW: CauseCode = CauseCode::new("control-plane.version-skew");
 
 /// Minor versions that a component may lag behind.
 const MOST: u32 = 3;
-const MOST_BEFORE_1_28: u32 = 2;
+const MOST_BEFORE_1_25: u32 = 2;
 
 /// `v1.31.2-gke.100` is 31.
 pub(crate) fn minor(version: &str) -> Option<u32> {
@@ -54,7 +54,7 @@ fn server(world: &World<'_>) -> Option<(u32, Option<Proof>)> {
 }
 
 fn verdict(server: u32, part: u32) -> Option<&'static str> {
-    let most = if part < 28 { MOST_BEFORE_1_28 } else { MOST };
+    let most = if part < 25 { MOST_BEFORE_1_25 } else { MOST };
     if part > server {
         Some("newer than the API server")
     } else if server - part > most {
@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(minor("v1.33+"), Some(33));
         assert_eq!(minor("2.0"), None);
         assert_eq!((verdict(34, 31), verdict(34, 34)), (None, None));
-        assert!(verdict(34, 30).is_some() && verdict(34, 35).is_some() && verdict(30, 27).is_some());
+        assert!(verdict(34, 30).is_some() && verdict(34, 35).is_some() && verdict(27, 24).is_some());
+        assert_eq!((verdict(30, 27), verdict(28, 25)), (None, None));
     }
 }

@@ -22,6 +22,8 @@ const SAYS_TOO_MANY: &[&str] = &[
 const SAYS_HELD_BACK: &[&str] = &["client-side throttling, not priority and fairness"];
 /// A client that waits so often lives with it all the time.
 const OFTEN: usize = 5;
+/// Times that one program must be turned away to count.
+const AGAIN: usize = 3;
 const SHOWN: usize = 4;
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
@@ -33,6 +35,8 @@ fn turned_away(world: &World<'_>) -> Option<Draft> {
     let voices: Vec<Voice<'_>> = in_logs(world, SAYS_TOO_MANY)
         .into_iter()
         .filter(|voice| voice.pod.is_some() || voice.node.is_some())
+        // A disruption budget says no to an eviction with the same number.
+        .filter(|voice| !voice.line.contains("/eviction"))
         .collect();
     let events = in_events(world, SAYS_TOO_MANY);
     // An application may be told 429 by somebody else's API; the API server's own words, an event, or a node's
@@ -43,6 +47,11 @@ fn turned_away(world: &World<'_>) -> Option<Draft> {
     if !certain {
         return None;
     }
+    // One program that was once told to come back is everyday.
+    let heard = voices.iter().any(|voice| voice.pod.is_none_or(is_component))
+        || !events.is_empty()
+        || voices.len() > 1
+        || voices.iter().any(|voice| times(voice.log) >= AGAIN);
     let loudest = loudest(&voices);
     let flooding = loudest.as_ref().and_then(|(agent, _)| client(world, agent));
     let at = flooding.clone().unwrap_or_else(api);
@@ -64,14 +73,19 @@ fn turned_away(world: &World<'_>) -> Option<Draft> {
     if let Some((agent, _)) = loudest {
         draft = draft.param("client", agent);
     }
-    Some(draft)
+    Some(if heard { draft } else { draft.sure(0.3).severity(Severity::Low).felt(Felt::Nowhere) })
+}
+
+fn times(log: &str) -> usize {
+    log.lines().filter(|line| SAYS_TOO_MANY.iter().any(|words| line.contains(words))).count()
 }
 
 /// The client that the API server's log turns away most often, if it is most of them.
 fn loudest(voices: &[Voice<'_>]) -> Option<(String, usize)> {
     let mut counts = BTreeMap::<&str, usize>::new();
     for voice in voices.iter().filter(|voice| voice.pod.is_some_and(is_component)) {
-        for line in voice.log.lines().filter(|line| line.contains("resp=429")) {
+        for line in voice.log.lines().filter(|line| line.contains("resp=429") && !line.contains("/eviction"))
+        {
             if let Some((_, rest)) = line.split_once("userAgent=\"") {
                 let agent = rest.split(['/', ' ', '"']).next().unwrap_or_default();
                 *counts.entry(agent).or_default() += 1;
@@ -88,7 +102,9 @@ fn client(world: &World<'_>, agent: &str) -> Option<ObjectRef> {
     let named = |workload: &&crate::world::Workload<'_>| {
         workload.meta.name == agent || workload.template.spec.containers.iter().any(|it| it.name == agent)
     };
-    world.workloads.iter().find(named).map(crate::world::Workload::reference)
+    let mut found = world.workloads.iter().filter(named);
+    // A name that two workloads bear accuses neither.
+    found.next().filter(|_| found.next().is_none()).map(crate::world::Workload::reference)
 }
 
 /// Clients that keep themselves waiting: their own rate limit, not the API server's.

@@ -90,7 +90,7 @@ pub(crate) fn about(world: &World<'_>, event: &Event) -> ObjectRef {
 }
 
 /// A line without a time of its own counts as fresh: its log was cut to the newest lines.
-fn fresh(world: &World<'_>, line: &str) -> bool {
+pub(super) fn fresh(world: &World<'_>, line: &str) -> bool {
     stamp(line, world.now).is_none_or(|moment| world.now.as_second() - moment.as_second() < FRESH)
 }
 

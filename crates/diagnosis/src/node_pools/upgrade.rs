@@ -90,6 +90,8 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         .iter()
         .filter(|pod| crate::scheduling::unscheduled(pod) && crate::scheduling::considered(world, pod))
         .filter(|pod| cordons_matter(world, pod))
+        // What never could run on the old nodes does not wait for their upgrade.
+        .filter(|pod| change.old.iter().any(|node| crate::scheduling::would_fit(world, pod, node)))
         .collect();
     let Some(first) = waiting.first() else { return };
     let unready: Vec<&Node> = change.new.iter().filter(|node| !node.ready()).copied().collect();

@@ -47,6 +47,11 @@ impl<'w> Vitals<'w> {
         self.callees.get(workload).into_iter().flatten()
     }
 
+    /// Whether nobody's latency is measured.
+    pub(super) fn is_untimed(&self) -> bool {
+        self.timed.is_empty()
+    }
+
     /// What it calls whose latency nobody measures. Empty where nothing is measured at all, as with alerts alone.
     pub(super) fn untimed_callees(&self, workload: &ObjectRef) -> Vec<&ObjectRef> {
         let blind = |callee: &&ObjectRef| !self.timed.is_empty() && !self.timed.contains(*callee);

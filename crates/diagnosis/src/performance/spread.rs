@@ -230,13 +230,15 @@ fn told(
         (false, None) => (
             POD_NETWORK,
             format!(
-                "the network of {subject} is slow: it and those that wait for it are slow, while its CPU does no more than usual"
+                "the network of {subject} is slow: it and those that wait for it are slow, and nothing shows that it does more work than usual"
             ),
         ),
     };
     // Somebody it waits for may be the slow one, and nobody would see it.
     let unseen = vitals.untimed_callees(subject);
     let (confidence, statement) = match unseen.as_slice() {
+        // Alerts alone do not tell who is well.
+        [] if !hypothesis.of_node && vitals.is_untimed() => (confidence.min(BLIND), statement),
         [] => (confidence, statement),
         [one, ..] => (
             confidence.min(BLIND),

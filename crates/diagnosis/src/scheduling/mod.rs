@@ -63,6 +63,22 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     }
 }
 
+/// Whether a pod could run on this node were it empty, well and not cordoned.
+pub(crate) fn would_fit(world: &World<'_>, pod: &Pod, node: &Node) -> bool {
+    predicates::obstacles(world, &Usage::none(), pod, node).iter().all(|obstacle| match obstacle {
+        Obstacle::Cordon | Obstacle::NodeUnavailable(_) => true,
+        // Others stand where it would have stood.
+        Obstacle::AntiAffinity | Obstacle::PodAffinity | Obstacle::Spread | Obstacle::HostPort(_) => true,
+        Obstacle::Taint(_)
+        | Obstacle::Selector
+        | Obstacle::Affinity
+        | Obstacle::Resource(_)
+        | Obstacle::Volume
+        | Obstacle::NoNodes
+        | Obstacle::Unknown => false,
+    })
+}
+
 /// Whether a pod waits for a node.
 pub(crate) fn unscheduled(pod: &Pod) -> bool {
     pod.node().is_none() && matches!(pod.status.phase.as_str(), "Pending" | "") && !pod.terminating()

@@ -55,6 +55,11 @@ impl Usage {
         Self { by_node }
     }
 
+    /// Nobody runs anywhere.
+    pub(super) fn none() -> Self {
+        Self { by_node: HashMap::new() }
+    }
+
     fn used(&self, node: &str, resource: &str) -> i128 {
         self.by_node.get(node).and_then(|used| used.get(resource)).copied().unwrap_or(0)
     }

@@ -162,6 +162,10 @@ impl OAuth {
         let identity = match self.impersonation {
             Impersonation::Off => Identity::Server,
             Impersonation::Headers => {
+                // Nobody's name would make the API server take the server's own.
+                if claims.sub.is_empty() || claims.groups.iter().any(String::is_empty) {
+                    return Err(Refusal::Invalid("it names nobody".to_owned()));
+                }
                 // Groups of the system are not an issuer's to give.
                 let privileged = |name: &String| name.starts_with("system:");
                 if claims.sub.starts_with("system:") || claims.groups.iter().any(privileged) {

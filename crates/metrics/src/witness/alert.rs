@@ -12,7 +12,11 @@ const QUOTED: usize = 300;
 
 /// The signal, when the alert fires (or will), and is of a kind that detectors know.
 pub(super) fn signal(alert: &Alert) -> Option<Signal> {
-    if !matches!(alert.state.as_str(), "firing" | "pending" | "active" | "") {
+    if !matches!(alert.state.as_str(), "firing" | "active" | "") {
+        return None;
+    }
+    // Told to whom it may concern.
+    if alert.labels.get("severity").is_some_and(|severity| matches!(severity.as_str(), "info" | "none")) {
         return None;
     }
     let name = alert.labels.get("alertname")?;
@@ -20,8 +24,7 @@ pub(super) fn signal(alert: &Alert) -> Option<Signal> {
         .iter()
         .find_map(|key| alert.annotations.get(*key))
         .map_or_else(String::new, |text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let labels: Vec<&str> = alert.labels.values().map(String::as_str).collect();
-    let everything = format!("{name} {} {text}", labels.join(" ")).to_lowercase();
+    let everything = format!("{name} {text}").to_lowercase();
     let kind = kind(&everything)?;
     let values = |labels: &[&str]| -> Vec<String> {
         labels
@@ -73,7 +76,11 @@ fn kind(text: &str) -> Option<SignalKind> {
     } else if has(&["cpu"]) {
         SignalKind::CpuUsage
     } else if has(&["rps", "throughput", "traffic", "requests per second"]) {
-        if has(&["drop", "fell", "low", "less"]) { SignalKind::TrafficDrop } else { SignalKind::TrafficRise }
+        if has(&["drop", "fell", " low", " less"]) {
+            SignalKind::TrafficDrop
+        } else {
+            SignalKind::TrafficRise
+        }
     } else {
         return None;
     })

@@ -36,7 +36,10 @@ pub(super) fn of(name: &str, direction: Direction) -> Option<SignalKind> {
     }
     let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     let rises = |kind| (direction == Direction::Up).then_some(kind);
-    if has(&["throttl"]) {
+    // Counts of periods are no time.
+    if has(&["throttl"]) && has(&["periods"]) {
+        None
+    } else if has(&["throttl"]) {
         rises(SignalKind::Throttling)
     } else if has(&["retrans", "retans"]) {
         rises(SignalKind::Retransmits)
