@@ -395,11 +395,46 @@ pub(crate) fn of(line: &str) -> Option<Signature> {
         Verdict::CallersOwn => return None,
         Verdict::NoFlags => {}
     }
+    if clients_left(&lower) {
+        return None;
+    }
+    let harmless = harmless(&lower);
+    let about_setup =
+        |signature| matches!(signature, Signature::SchemaBehind | Signature::EnvironmentMissing);
     WORDS
         .iter()
+        .filter(|(signature, _)| !(harmless && about_setup(*signature)))
         .find(|(_, words)| words.iter().any(|words| says(&lower, words)))
         .map(|(signature, _)| *signature)
-        .or_else(|| missing_key(line).then_some(Signature::EnvironmentMissing))
+        .or_else(|| (!harmless && missing_key(line)).then_some(Signature::EnvironmentMissing))
+}
+
+/// Go's `net/http` on clients that hang up in a handshake, as probes and scanners of ports do.
+fn clients_left(lower: &str) -> bool {
+    lower
+        .split_once("tls handshake error from ")
+        .is_some_and(|(_, why)| why.contains("eof") || why.contains("reset"))
+}
+
+/// Words of a line that says all is well, or that the program goes on without what it misses.
+const HARMLESS: &[&str] = &[
+    "no pending",
+    "0 pending",
+    "no unapplied",
+    "0 unapplied",
+    "no migrations",
+    "0 migrations",
+    "using default",
+    "using the default",
+    "defaulting",
+    "falling back",
+];
+
+/// Whether one of these stands at the beginning of a word: `10 pending` is not `0 pending`.
+fn harmless(lower: &str) -> bool {
+    let begins =
+        |at: usize| !at.checked_sub(1).is_some_and(|before| lower.as_bytes()[before].is_ascii_alphanumeric());
+    HARMLESS.iter().any(|words| lower.match_indices(words).any(|(at, _)| begins(at)))
 }
 
 /// Whether the pieces of the words follow one another in the line.

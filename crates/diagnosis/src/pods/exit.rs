@@ -2,7 +2,7 @@
 
 use crate::draft::{Draft, Felt, field, log, some_pods};
 use crate::logs::signatures::{self, Signature};
-use crate::logs::{Run, last_line};
+use crate::logs::{QUOTED_LINES, Run, last_line};
 use crate::services::targets;
 use crate::snapshot::{ContainerStatus, Pod, Terminated};
 use crate::world::{World, reference};
@@ -30,7 +30,9 @@ const MIGRATION_LOCK: CauseCode = CauseCode::new("database.migration-locked");
 const LATE: CauseCode = CauseCode::new("app.dependency-late");
 
 /// Restarts older than this, of a container that is ready now, are history.
-const RECENT: i64 = 30 * 60;
+pub(super) const RECENT: i64 = 30 * 60;
+/// Confidence in what a log says long before the process ended.
+const SAID_EARLIER: f64 = 0.45;
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     for (workload, pods) in world.groups() {
@@ -187,10 +189,12 @@ fn explain(
             code => (CRASHING, 0.7, format!("ends with {code}")),
         }
     };
+    let earlier = (cause == ENVIRONMENT || cause == SCHEMA)
+        && deciding(&cause).zip(text).is_some_and(|(signature, text)| !among_last_words(text, signature));
     let mut draft = Draft::new(
         cause.clone(),
         workload.clone(),
-        confidence,
+        if earlier { SAID_EARLIER } else { confidence },
         format!("{role} {container} of {workload} {what}"),
     )
     .proof(field(
@@ -262,6 +266,23 @@ fn deciding(cause: &CauseCode) -> Option<Signature> {
         "container.disk-full" => Signature::DiskFull,
         _ => return None,
     })
+}
+
+/// Whether one of the last lines says so. Stack frames, which are indented, count as part of the line above them.
+fn among_last_words(text: &str, signature: Signature) -> bool {
+    let frame = |line: &&str| line.trim().is_empty() || line.starts_with([' ', '\t']);
+    let says = |line: &str| signatures::of(line) == Some(signature);
+    let mut spoken = 0;
+    for line in text.lines().rev() {
+        if says(line) {
+            return true;
+        }
+        spoken += usize::from(!frame(&line));
+        if spoken >= QUOTED_LINES {
+            return false;
+        }
+    }
+    false
 }
 
 /// The host that the last run could not reach, where the container is ready by now and its Service is too: it only

@@ -1,5 +1,6 @@
 //! Containers that were still shutting down when the kubelet killed them.
 
+use super::exit::RECENT;
 use crate::draft::{Draft, Felt, field, log, some_pods};
 use crate::logs::{QUOTED_LINES, Run};
 use crate::snapshot::{ContainerStatus, Pod};
@@ -70,7 +71,9 @@ fn cut_off<'a>(world: &World<'a>, pod: &'a Pod) -> Option<(&'a Pod, &'a Containe
             (None, Some(end)) => (end, Run::Previous),
             (None, None) => return None,
         };
-        if end.exit_code != KILLED || end.reason == "OOMKilled" {
+        // What is ready since long has got over it.
+        let past = status.ready && world.age(end.finished_at).is_some_and(|age| age > RECENT);
+        if past || end.exit_code != KILLED || end.reason == "OOMKilled" {
             return None;
         }
         let text = world.log(pod, &status.name, run)?;

@@ -119,15 +119,18 @@ fn in_cluster(host: &str) -> (String, Option<String>) {
 
 /// The Services a pod is told to call, and those that its logs blame.
 pub(crate) fn callees(world: &World<'_>, pod: &Pod) -> Vec<ObjectRef> {
-    let mut all = BTreeSet::new();
-    for address in addresses(&pod.spec) {
-        let namespace = address.namespace.as_deref().unwrap_or(&pod.metadata.namespace);
-        if let Some(service) = world.service(namespace, &address.host) {
-            all.insert(reference("Service", &service.metadata));
-        }
-    }
+    let mut all = told_to_call(world, pod);
     all.extend(super::targets::blamed_in_logs(world, pod));
     all.into_iter().collect()
+}
+
+/// The Services that the pod's environment names.
+pub(super) fn told_to_call(world: &World<'_>, pod: &Pod) -> BTreeSet<ObjectRef> {
+    let named = |address: Address| {
+        let namespace = address.namespace.as_deref().unwrap_or(&pod.metadata.namespace);
+        world.service(namespace, &address.host).map(|service| reference("Service", &service.metadata))
+    };
+    addresses(&pod.spec).into_iter().filter_map(named).collect()
 }
 
 /// Whether the pod is told to call any Service.

@@ -90,6 +90,10 @@ fn in_passing(pod: &Pod, text: &str, signature: Signature, line: &str) -> bool {
             | Signature::MigrationLocked
             | Signature::Reset
             | Signature::PeerFails
+            | Signature::CredentialsRefused
+            | Signature::ConnectionsExhausted
+            | Signature::ReadOnlyDatabase
+            | Signature::Tls
     );
     if !passing {
         return long_over(text, line);
@@ -142,10 +146,12 @@ fn explain(
         // A server that logs whom it refused is not at fault.
         Signature::CredentialsRefused if serves_database(&pod.spec) => return None,
         Signature::CredentialsRefused => {
+            // Whose refusal it is shows only where the database is known: users of the program are refused too.
+            let confidence = if database.is_some() { 0.92 } else { 0.4 };
             let mut draft = Draft::new(
                 CREDENTIALS,
                 workload.clone(),
-                0.92,
+                confidence,
                 format!("the database refuses the credentials of {workload}"),
             );
             for container in &pod.spec.containers {
@@ -324,8 +330,8 @@ fn cluster_dns_down(world: &World<'_>) -> Option<Draft> {
 /// A pod that calls Services by name but does not ask the cluster's DNS.
 fn wrong_resolver(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<Draft> {
     let policy = pod.spec.dns_policy.as_deref().unwrap_or("ClusterFirst");
-    let callees = super::addresses::callees(world, pod);
-    if callees.is_empty() {
+    // A log may name a Service for other reasons than a call by name; the environment is what the pod was told.
+    if serves_cluster_dns(workload, pod) || super::addresses::told_to_call(world, pod).is_empty() {
         return None;
     }
     let servers =
@@ -351,6 +357,12 @@ fn wrong_resolver(world: &World<'_>, workload: &ObjectRef, pod: &Pod) -> Option<
         draft = draft.proof(field(&at, "spec.dnsConfig.nameservers", servers));
     }
     Some(draft)
+}
+
+/// The cluster's DNS asks the node's resolver, by upstream's manifest: it can't ask itself.
+fn serves_cluster_dns(workload: &ObjectRef, pod: &Pod) -> bool {
+    pod.metadata.namespace == "kube-system"
+        && (pod.metadata.labels.text("k8s-app") == Some("kube-dns") || workload.name == "coredns")
 }
 
 /// Whether the resolvers are known not to be the cluster's.

@@ -43,7 +43,10 @@ fn without_class(world: &World<'_>, ingress: &Ingress) -> Option<Draft> {
     if classes.is_empty() || world.snapshot.has_gap(Kind::IngressClass, "") {
         return None;
     }
-    if ingress.metadata.annotations.text(CLASS_ANNOTATION).is_some() {
+    // An address shows that some controller serves it.
+    if ingress.metadata.annotations.text(CLASS_ANNOTATION).is_some()
+        || !ingress.status.load_balancer.ingress.is_empty()
+    {
         return None;
     }
     let at = reference("Ingress", &ingress.metadata);

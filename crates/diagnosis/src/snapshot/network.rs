@@ -127,6 +127,34 @@ pub struct Ingress {
     pub metadata: Meta,
     /// What is wanted.
     pub spec: IngressSpec,
+    /// What a controller made of it.
+    pub status: IngressStatus,
+}
+
+/// An Ingress's status.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct IngressStatus {
+    /// Where it is served.
+    pub load_balancer: IngressLoadBalancer,
+}
+
+/// Where an Ingress is served.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct IngressLoadBalancer {
+    /// One for each address; empty until a controller serves it.
+    pub ingress: List<IngressAddress>,
+}
+
+/// An address at which an Ingress is served.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct IngressAddress {
+    /// IP address.
+    pub ip: Option<Box<str>>,
+    /// DNS name.
+    pub hostname: Option<Box<str>>,
 }
 
 /// An Ingress's spec.

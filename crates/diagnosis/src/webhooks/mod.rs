@@ -2,7 +2,7 @@
 //!
 //! Texts: `apiserver/pkg/admission/plugin/webhook/errors/statuserror.go` (`failed calling webhook`), Go's `net` and `x509`.
 
-use crate::control_plane::voices::{about, in_events};
+use crate::control_plane::voices::{about, in_events, in_logs};
 use crate::control_plane::{Backend, backend, behind};
 use crate::draft::{Draft, Felt, absence, event, field};
 use crate::snapshot::{Event, Snapshot, Webhook, WebhookConfiguration};
@@ -22,6 +22,8 @@ const SAYS_CERTIFICATE: &[&str] = &["x509: ", "tls: "];
 
 /// Seconds within which a refusal of something that is no workload counts.
 const LATELY: i64 = 900;
+/// Seconds that a webhook's pods may take to start or to be replaced.
+const STARTING: i64 = 300;
 /// Refusals quoted.
 const SHOWN: usize = 3;
 
@@ -200,8 +202,9 @@ fn without_endpoints(
     };
     let statement =
         format!("nobody answers for the webhook {} of {at}: what it guards can't be created", webhook.name);
+    let passing = lately_ready(world, &service.namespace, &service.name) && !complained_of(world, webhook);
     Some(
-        Draft::new(FAILING, at.clone(), 0.6, statement)
+        Draft::new(FAILING, at.clone(), if passing { 0.45 } else { 0.6 }, statement)
             .proof(absence(&served, lacks))
             .proof(field(at, &format!("webhooks[{}].failurePolicy", webhook.name), "Fail"))
             .through(behind(world, &service.namespace, &service.name))
@@ -210,4 +213,24 @@ fn without_endpoints(
             .param("service_namespace", service.namespace.as_str())
             .felt(Felt::Silently),
     )
+}
+
+/// Whether one of the pods behind a Service ceased to be ready, or was made, only a moment ago.
+fn lately_ready(world: &World<'_>, namespace: &str, service: &str) -> bool {
+    let Some(service) = world.service(namespace, service).filter(|it| !it.spec.selector.is_empty()) else {
+        return false;
+    };
+    world.selected(namespace, &service.spec.selector).iter().filter(|pod| !pod.finished()).any(|pod| {
+        let since = pod.condition("Ready").and_then(|it| it.last_transition_time);
+        world.age(since.or(pod.metadata.creation_timestamp)).is_some_and(|age| age < STARTING)
+    })
+}
+
+/// Whether an event or the control plane's logs tell of a call to the webhook that failed.
+fn complained_of(world: &World<'_>, webhook: &Webhook) -> bool {
+    let told = format!("{SAYS_FAILED}{}\"", webhook.name);
+    // Structured logs escape quotes.
+    let escaped = told.replace('"', "\\\"");
+    let words = [told.as_str(), escaped.as_str()];
+    !in_events(world, &words).is_empty() || !in_logs(world, &words).is_empty()
 }

@@ -87,7 +87,8 @@ fn without_requests(target: &ObjectRef, message: &str) -> Draft {
 fn at_limit(scaler: &HorizontalPodAutoscaler, at: &ObjectRef, target: &ObjectRef) -> Draft {
     let spec = &scaler.spec;
     let load = load(scaler);
-    let overrun = load.is_some_and(|(_, current, wanted)| current * 100 >= wanted * OVERRUN);
+    let overrun = load
+        .is_some_and(|(_, current, wanted)| current.saturating_mul(100) >= wanted.saturating_mul(OVERRUN));
     let fixed = spec.min_replicas.unwrap_or(1) >= spec.max_replicas;
     let (cause, statement) = if fixed {
         let size = spec.max_replicas;
@@ -134,7 +135,7 @@ fn load(scaler: &HorizontalPodAutoscaler) -> Option<(&str, i64, i64)> {
         .filter_map(|it| it.resource.as_ref())
         .filter_map(|it| Some((it.name.as_str(), it.current.average_utilization?, wanted(&it.name)?)))
         .filter(|(_, _, wanted)| *wanted > 0)
-        .max_by_key(|(_, current, wanted)| current * 100 / wanted)
+        .max_by_key(|(_, current, wanted)| current.saturating_mul(100) / wanted)
 }
 
 /// The metrics server by upstream's label; where it is down, that is why there are no metrics.

@@ -22,6 +22,11 @@ const LATELY: i64 = 7 * 24 * 3600;
 const AFTERGLOW: i64 = 300;
 /// Seconds that a Job may run while its CronJob skips runs, before that counts as hanging.
 const HANGING: i64 = 900;
+/// The label by which Kueue takes a Job over: it suspends the Job until its queue has room.
+const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+/// Names or images of containers that serve another one of their pod and never end by themselves. `proxy` stands for
+/// istio-proxy, linkerd-proxy and the cloud SQL proxies as well.
+const SIDECARS: &[&str] = &["proxy", "envoy", "vault-agent", "fluent", "otel", "opentelemetry", "sidecar"];
 
 pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
     for cron in &world.snapshot.cron_jobs {
@@ -58,11 +63,12 @@ fn suspended(world: &World<'_>, cron: &CronJob) -> Option<Draft> {
 
 fn suspended_job(world: &World<'_>, job: &Job) -> Option<Draft> {
     let told = job.status.conditions.iter().find(|it| it.kind == "Suspended" && it.status == "True")?;
-    if !job.spec.suspend || world.age(told.last_transition_time).is_none() {
+    // Kueue suspends Jobs until there is room: that is its to tell.
+    let queued = job.metadata.labels.text(QUEUE_LABEL).is_some();
+    if !job.spec.suspend || queued || world.age(told.last_transition_time).is_none() {
         return None;
     }
     let at = reference("Job", &job.metadata);
-    // Queueing systems such as Kueue suspend Jobs until there is room: that is theirs to tell.
     let statement = format!("{at} is suspended, so it runs no pod");
     Some(
         Draft::new(SUSPENDED, at.clone(), 0.6, statement)
@@ -163,27 +169,30 @@ fn held_by_sidecar(world: &World<'_>, job: &Job) -> Option<Draft> {
     }
     let at = reference("Job", &job.metadata);
     let namespace = job.metadata.namespace.as_str();
-    world.pods_in(namespace).iter().filter(|pod| owned(pod, &job.metadata.name)).find_map(|pod| {
+    let subject = job
+        .metadata
+        .controller()
+        .filter(|owner| owner.kind == "CronJob")
+        .map_or_else(|| at.clone(), |owner| ObjectRef::namespaced("CronJob", namespace, &owner.name));
+    world.pods_of(&subject).iter().filter(|pod| owned(pod, &job.metadata.name)).find_map(|pod| {
         let ended = pod.status.container_statuses.iter().find(|status| {
             let end = status.state.terminated.as_deref();
             end.is_some_and(|end| {
                 end.exit_code == 0 && world.age(end.finished_at).is_none_or(|age| age > AFTERGLOW)
             })
         })?;
-        let running = pod.status.container_statuses.iter().find(|status| status.state.running.is_some())?;
+        let mut on = pod.status.container_statuses.iter().filter(|status| status.state.running.is_some());
+        let running = on.clone().next()?;
+        // Any other container may still have work of its own.
+        let confidence = if on.all(|status| is_sidecar(pod, &status.name)) { 0.95 } else { 0.4 };
         let pod_at = reference("Pod", &pod.metadata);
         let statement = format!(
             "container {} of {at} is done, but {} runs on, so the Job does not complete",
             ended.name, running.name
         );
-        let subject = job
-            .metadata
-            .controller()
-            .filter(|owner| owner.kind == "CronJob")
-            .map_or_else(|| at.clone(), |owner| ObjectRef::namespaced("CronJob", namespace, &owner.name));
         let finished = ended.state.terminated.as_ref().and_then(|end| end.finished_at);
         Some(
-            Draft::new(HELD, subject, 0.95, statement)
+            Draft::new(HELD, subject.clone(), confidence, statement)
                 .proof(field(
                     &pod_at,
                     &format!("status.containerStatuses[{}].state.terminated.reason", ended.name),
@@ -199,4 +208,15 @@ fn held_by_sidecar(world: &World<'_>, job: &Job) -> Option<Draft> {
                 .since(finished),
         )
     })
+}
+
+fn is_sidecar(pod: &Pod, container: &str) -> bool {
+    // Without its registry and folders, which may be named after a proxy that caches images.
+    let image = pod.spec.container(container).and_then(|it| it.image.rsplit('/').next()).unwrap_or_default();
+    let begins_word =
+        |text: &str, at: usize| !text[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
+    let names = |text: &str| {
+        SIDECARS.iter().any(|word| text.match_indices(word).any(|(at, _)| begins_word(text, at)))
+    };
+    names(container) || names(image)
 }

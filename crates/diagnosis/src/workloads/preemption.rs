@@ -29,6 +29,10 @@ pub(crate) fn detect(world: &World<'_>, found: &mut Vec<Draft>) {
         }
         let waiting: Vec<&Pod> =
             world.pods_of(&root).iter().filter(|pod| crate::scheduling::unscheduled(pod)).copied().collect();
+        // A replacement that has its node is short for another reason.
+        if waiting.is_empty() {
+            continue;
+        }
         let statement = format!("pods of {root} were removed to make room for pods of a higher priority");
         let class = world.workload(&root).map(|it| it.template.spec.priority_class_name.as_deref());
         let mut draft = Draft::new(PREEMPTED, root.clone(), 0.98, statement)

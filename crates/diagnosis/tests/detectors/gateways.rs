@@ -26,6 +26,13 @@ fn an_ingress_of_an_unknown_class_is_served_by_nobody() {
     );
     assert_eq!(world(json!({"ingressClassName": null}), true).causes(), Vec::<String>::new());
     assert_eq!(world(json!({"ingressClassName": "internal"}), false).causes(), Vec::<String>::new());
+    let served = merged(
+        ingress(json!({"ingressClassName": null})),
+        json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}),
+    );
+    let by_an_old_controller =
+        World::healthy().with(Kind::IngressClass, class("internal", false)).with(Kind::Ingress, served);
+    assert_eq!(by_an_old_controller.causes(), Vec::<String>::new(), "it has an address");
     let unseen = World::healthy().with(Kind::Ingress, ingress(json!({})));
     assert_eq!(unseen.causes(), Vec::<String>::new(), "no class was listed at all");
 }

@@ -1,6 +1,6 @@
 //! What runs by the clock, by load or in order: CronJobs, Jobs, autoscalers, StatefulSets, preemption.
 
-use crate::world::{World, deployment, event, merged, pod, replica_set, unready};
+use crate::world::{World, deployment, event, merged, pod, replica_set, unready, unscheduled};
 use serde_json::{Value, json};
 use stethoscope_core::finding::Severity;
 use stethoscope_diagnosis::snapshot::Kind;
@@ -85,6 +85,52 @@ fn a_sidecar_that_runs_on_holds_its_job() {
     );
 }
 
+#[test]
+fn another_container_that_runs_on_may_still_work() {
+    let held = |name: &str, image: &str| {
+        World::empty()
+            .with(Kind::Job, json!({"metadata": {"name": "load", "namespace": "shop"}, "status": {"active": 1, "startTime": "2026-01-01T08:00:00Z"}}))
+            .with(Kind::Pod, json!({"metadata": {"name": "load-x", "namespace": "shop", "ownerReferences": [{"kind": "Job", "name": "load", "controller": true}]},
+                "spec": {"nodeName": "n1", "restartPolicy": "Never", "containers": [{"name": "load"}, {"name": name, "image": image}]},
+                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}], "containerStatuses": [
+                    {"name": "load", "ready": false, "state": {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": "2026-01-01T08:30:00Z"}}},
+                    {"name": name, "ready": true, "state": {"running": {"startedAt": "2026-01-01T08:00:02Z"}}}]}}))
+            .diagnosis()
+            .findings
+            .iter()
+            .find(|it| it.cause.as_str() == "job.held-by-sidecar")
+            .map(|it| it.confidence)
+    };
+    assert_eq!(held("mesh", "registry.example/istio/proxyv2:1.22"), Some(0.95));
+    assert_eq!(held("upload", "registry.example/proxy-cache/upload:1"), Some(0.4));
+    assert_eq!(held("hotel-import", "registry.example/import:1"), Some(0.4));
+}
+
+#[test]
+fn a_job_that_waits_in_a_queue_is_suspended_by_design() {
+    let suspended = |labels: Value| {
+        World::empty().with(
+            Kind::Job,
+            json!({"metadata": {"name": "load", "namespace": "shop", "labels": labels}, "spec": {"suspend": true},
+                "status": {"conditions": [{"type": "Suspended", "status": "True", "message": "Job suspended", "lastTransitionTime": "2026-01-01T11:00:00Z"}]}}),
+        )
+    };
+    assert_eq!(suspended(json!({})).first(), "job.suspended on Job shop/load");
+    assert_eq!(suspended(json!({"kueue.x-k8s.io/queue-name": "batch"})).causes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_load_beyond_all_numbers_is_just_high() {
+    let status = condition(
+        "ScalingLimited",
+        "True",
+        "TooManyReplicas",
+        "the desired replica count is more than the maximum replica count",
+        i64::MAX,
+    );
+    assert_eq!(scaler(json!({}), status).diagnosis().findings[0].confidence, 0.75);
+}
+
 fn scaler(spec: Value, status: Value) -> World {
     World::healthy().with(
         Kind::HorizontalPodAutoscaler,
@@ -165,10 +211,11 @@ fn a_stateful_set_waits_for_its_first_pod_unless_it_starts_all_at_once() {
 
 #[test]
 fn preempted_pods_are_told_while_they_are_missed() {
-    let world = |ready: i64| {
+    let world = |ready: i64, replacement: Value| {
         World::empty()
             .with(Kind::Deployment, merged(deployment("web"), json!({"status": {"readyReplicas": ready}})))
             .with(Kind::ReplicaSet, replica_set("web"))
+            .with(Kind::Pod, replacement)
             .with(
                 Kind::Event,
                 event(
@@ -179,8 +226,11 @@ fn preempted_pods_are_told_while_they_are_missed() {
                 ),
             )
     };
-    assert_eq!(world(0).first(), "scheduling.preempted on Deployment shop/web");
-    assert_eq!(world(1).causes(), Vec::<String>::new());
+    let waits = || unscheduled("web", json!({}));
+    assert_eq!(world(0, waits()).first(), "scheduling.preempted on Deployment shop/web");
+    assert!(!world(1, waits()).tells("scheduling.preempted"));
+    let has_its_node = world(0, unready(pod("web")));
+    assert!(!has_its_node.tells("scheduling.preempted"), "{:?}", has_its_node.causes());
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn databases_are_told_by_what_their_clients_log() {
                 Kind::Service,
                 merged(service("db"), json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}]}})),
             )
-            .log("front-1-x", "main", false, line);
+            .log("front-1-x", "main", false, &format!("{line}\n{line}\n{line}\n"));
         assert_eq!(world.first(), expected, "{line}");
         assert!(world.diagnosis().findings[0].proofs.iter().any(|proof| proof.quote == line));
     }
@@ -230,6 +230,45 @@ fn a_pod_that_does_not_ask_the_cluster_dns() {
     };
     assert_eq!(world("Default").first(), format!("dns.pod-resolver-wrong {FRONT}"));
     assert_eq!(world("ClusterFirst").causes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_service_that_a_log_names_or_that_cluster_dns_is_told_of_needs_no_cluster_resolver() {
+    let resolving = |namespace: &str, env: Value| {
+        let placed = json!({"metadata": {"namespace": namespace, "labels": {"k8s-app": "kube-dns"}}});
+        let spec = json!({"spec": {"dnsPolicy": "Default", "containers": [{"name": "main", "env": env}]}});
+        World::healthy()
+            .with(Kind::Deployment, merged(deployment("front"), placed.clone()))
+            .with(Kind::ReplicaSet, merged(replica_set("front"), placed.clone()))
+            .with(Kind::Pod, merged(merged(pod("front"), placed), spec))
+            .log_in(namespace, "front-1-x", "main", false, "GET http://web.shop.svc:80/: connection refused")
+    };
+    let told = json!([{"name": "WEB_ADDR", "value": "web.shop:80"}]);
+    assert!(resolving("shop", told.clone()).tells("dns.pod-resolver-wrong"));
+    assert!(!resolving("shop", json!([])).tells("dns.pod-resolver-wrong"));
+    assert!(!resolving("kube-system", told).tells("dns.pod-resolver-wrong"));
+}
+
+#[test]
+fn what_a_ready_process_was_refused_once_is_no_fault_and_of_an_unknown_database_little_is_known() {
+    let ready = |line: &str, times: usize| {
+        World::healthy().log("web-1-x", "main", false, &format!("{line}\n").repeat(times))
+    };
+    for line in [
+        "Access denied for user 'guest'@'10.1.0.5' (using password: YES)",
+        "Too many connections",
+        "cannot execute INSERT in a read-only transaction",
+        "x509: certificate has expired or is not yet valid",
+    ] {
+        assert_eq!(ready(line, 1).causes(), Vec::<String>::new(), "{line}");
+        assert_eq!(ready(line, 3).diagnosis().findings.len(), 1, "{line}");
+    }
+    let refused = ready("Access denied for user 'guest'@'10.1.0.5' (using password: YES)", 3).diagnosis();
+    assert_eq!(refused.findings[0].confidence, 0.4);
+    for left in ["EOF", "read tcp 10.1.0.5:8443->10.1.0.1:4711: read: connection reset by peer"] {
+        let line = format!("http: TLS handshake error from 10.1.0.1:4711: {left}");
+        assert_eq!(ready(&line, 9).causes(), Vec::<String>::new(), "{line}");
+    }
 }
 
 #[test]

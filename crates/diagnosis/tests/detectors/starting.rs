@@ -156,6 +156,43 @@ fn a_readiness_gate_holds_a_pod_back_whose_containers_are_ready() {
 }
 
 #[test]
+fn a_setting_or_table_that_the_program_goes_on_without_is_not_why_it_ends() {
+    let said = |log: &str| sick(crashed(1, "Error")).log("web-1-x", "main", true, log);
+    for line in [
+        "no pending migrations",
+        "0 pending migrations to apply",
+        "environment variable CACHE_SIZE not set, using default 64",
+        "environment variable CACHE_SIZE not set: defaulting to 64",
+        "column rank does not exist, falling back to name",
+    ] {
+        assert_eq!(said(line).first(), "container.crashing on Deployment shop/web", "{line}");
+    }
+    assert_eq!(said("10 pending migrations").first(), "database.schema-behind on Deployment shop/web");
+    let unset = "environment variable QUEUE_URL is not set\n";
+    let confidence = |log: String| {
+        let findings = said(&log).diagnosis().findings;
+        findings.iter().find(|it| it.cause.as_str() == "config.environment-missing").map(|it| it.confidence)
+    };
+    let frames = "    at start (main.js:1)\n".repeat(40);
+    assert_eq!(confidence(format!("{unset}{frames}")), Some(0.93));
+    let served = "GET / 200\n".repeat(40);
+    assert_eq!(confidence(format!("{unset}{served}")), Some(0.45));
+}
+
+#[test]
+fn a_kill_that_a_ready_container_has_long_got_over_is_history() {
+    let killed = |finished: &str| {
+        let status = json!({"status": {"containerStatuses": [{"name": "main", "ready": true, "restartCount": 1, "state": {"running": {}},
+            "lastState": {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": finished}}}]}});
+        World::healthy()
+            .with(Kind::Pod, merged(merged(pod("web"), json!({"metadata": {"name": "web-1-y"}})), status))
+            .log("web-1-y", "main", true, "INFO received SIGTERM, draining 41 connections")
+    };
+    assert!(killed("2026-01-01T11:50:00Z").tells("container.grace-period-too-short"));
+    assert!(!killed("2026-01-01T11:00:00Z").tells("container.grace-period-too-short"));
+}
+
+#[test]
 fn a_process_that_was_killed_while_it_shut_down_needs_more_time() {
     let killed = |log: &str, event_: Option<Value>| {
         let mut world =

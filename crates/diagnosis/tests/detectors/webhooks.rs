@@ -81,6 +81,28 @@ fn a_strict_webhook_without_endpoints_is_told_before_it_hurts_and_a_lenient_one_
 }
 
 #[test]
+fn a_webhook_whose_pods_just_start_is_less_certain_until_a_call_fails() {
+    let world = |since: &str| {
+        let status = json!({"status": {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}]}});
+        World::healthy()
+            .with(Kind::ValidatingWebhookConfiguration, configuration("Fail"))
+            .with(Kind::Pod, merged(pod("guard"), status))
+            .with(Kind::Service, service("guard"))
+            .with(Kind::EndpointSlice, slice("guard", false))
+    };
+    let confidence = |world: &World| {
+        let findings = world.diagnosis().findings;
+        findings.iter().find(|it| it.cause.as_str() == "admission.webhook-failing").map(|it| it.confidence)
+    };
+    assert_eq!(confidence(&world("2026-01-01T11:00:00Z")), Some(0.6));
+    let starting = world("2026-01-01T11:58:00Z");
+    assert_eq!(confidence(&starting), Some(0.45));
+    let escaped = UNREACHABLE.replace('"', "\\\"");
+    let called = starting.log("web-1-x", "main", false, &format!("E0101 err=\"{escaped}\""));
+    assert_eq!(confidence(&called), Some(0.6));
+}
+
+#[test]
 fn a_refusal_that_was_overcome_is_history() {
     let world = World::healthy()
         .with(Kind::ValidatingWebhookConfiguration, configuration("Fail"))
