@@ -1,6 +1,11 @@
 //! What tools a command has depends on what there is to read: flows, GPUs, a Prometheus of the cluster's own.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by panicking, and what it skips"
+)]
 
 mod harness;
 

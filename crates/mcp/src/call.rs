@@ -202,7 +202,8 @@ impl Server {
             Ok(place) => place,
             Err(ended) => return Ok(ended),
         };
-        if let Some(error) = place.hindrance(&declared.spec).await {
+        let namespace = arguments.get("namespace").and_then(Value::as_str);
+        if let Some(error) = place.hindrance(&declared.spec, namespace).await {
             return Ok(told(&place, &error));
         }
         let called = match self.run(&place, name, arguments.clone(), context).await {

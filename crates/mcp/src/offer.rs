@@ -46,7 +46,7 @@ impl Catalogue {
         if refused(offer, caller, Scope::Read).is_none() {
             for declared in self.tools.values() {
                 let hindrance = match place {
-                    Some(place) => place.hindrance(&declared.spec).await,
+                    Some(place) => place.hindrance(&declared.spec, None).await,
                     None => None,
                 };
                 if hindrance.is_none() {

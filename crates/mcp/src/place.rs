@@ -132,11 +132,15 @@ impl Place {
         tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Arc::new(Granted::Unknown))
     }
 
-    /// Why a tool cannot be used here, if it cannot.
-    pub(crate) async fn hindrance(&self, spec: &ToolSpec) -> Option<ToolError> {
+    /// Why a tool cannot be used here, if it cannot. Permissions were asked for in the place's own namespace: of another
+    /// one, the API server alone knows.
+    pub(crate) async fn hindrance(&self, spec: &ToolSpec, namespace: Option<&str>) -> Option<ToolError> {
         let tool = self.source.registry.get(&spec.name)?;
         if let Availability::Missing(why) = tool.available() {
             return Some(ToolError::Unavailable { message: format!("{}: {why}", spec.name), hint: None });
+        }
+        if namespace.is_some_and(|namespace| Some(namespace) != self.source.scope.namespace.as_deref()) {
+            return None;
         }
         let lack = permission::missing(spec, self.granted().await.as_ref())?;
         Some(ToolError::Forbidden {

@@ -262,3 +262,49 @@ fn an_api_without_its_server_explains_autoscalers_without_metrics() {
     let up = World::healthy().with(Kind::ApiService, api("True"));
     assert_eq!(up.causes(), Vec::<String>::new());
 }
+
+#[test]
+fn an_eviction_that_a_budget_refuses_and_a_program_told_once_are_no_flood() {
+    let eviction = "I0101 11:59:00.1 1 httplog.go:132] \"HTTP\" verb=\"POST\" URI=\"/api/v1/namespaces/shop/pods/web-1-x/eviction\" userAgent=\"web/v1\" resp=429\n";
+    let refused = World::healthy().with(Kind::Pod, component("kube-apiserver")).log_in(
+        "kube-system",
+        "kube-apiserver-n1",
+        "kube-apiserver",
+        false,
+        &eviction.repeat(5),
+    );
+    assert!(!refused.tells("control-plane."), "{:?}", refused.causes());
+    let once = "2026-01-01T11:59:00Z the server has received too many requests and has asked us to try again later\n";
+    let confidence = |times: usize| {
+        let world = World::healthy().log("web-1-x", "main", false, &once.repeat(times));
+        world.diagnosis().findings[0].confidence
+    };
+    assert!(confidence(1) < 0.5);
+    assert!(confidence(4) >= 0.5);
+}
+
+#[test]
+fn a_lead_that_is_handed_over_once_is_no_trouble() {
+    let line =
+        "{\"level\":\"warn\",\"ts\":\"2026-01-01T11:59:00Z\",\"msg\":\"etcdserver: leader changed\"}\n";
+    let world = |times: usize| {
+        World::healthy().with(Kind::Pod, component("etcd")).log_in(
+            "kube-system",
+            "etcd-n1",
+            "etcd",
+            false,
+            &line.repeat(times),
+        )
+    };
+    assert!(!world(1).tells("control-plane.etcd-no-leader"));
+    assert!(world(4).tells("control-plane.etcd-no-leader"));
+}
+
+#[test]
+fn one_program_that_hears_of_a_wrong_clock_does_not_accuse_its_node() {
+    let line = "2026-01-01T11:59:00Z 401 for client 203.0.113.9: token is not valid yet\n";
+    let one = beats(World::healthy()).log("web-1-x", "main", false, line);
+    let told =
+        one.diagnosis().findings.into_iter().find(|finding| finding.cause.as_str() == "node.clock-skew");
+    assert!(told.is_none_or(|finding| finding.confidence < 0.5));
+}

@@ -49,6 +49,15 @@ fn a_cordon_without_a_newer_pool_is_no_upgrade() {
 }
 
 #[test]
+fn what_never_fitted_the_old_nodes_does_not_wait_for_their_upgrade() {
+    let small = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.";
+    let tiny =
+        merged(old(), json!({"status": {"allocatable": {"cpu": "10m", "memory": "8Gi", "pods": "110"}}}));
+    let world = waiting(small, [tiny, new("v1.34.2", "True")]);
+    assert!(!world.tells("node-pool."), "{:?}", world.causes());
+}
+
+#[test]
 fn a_drain_that_a_budget_holds_up_says_which_upgrade_waits() {
     let budget = json!({"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"matchLabels": {"app": "web"}}},
         "status": {"disruptionsAllowed": 0, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}});
